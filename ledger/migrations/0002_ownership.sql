@@ -10,6 +10,9 @@ create table process (
     -- The newest record version this process reads; writers use the lowest of the living.
     reads_version smallint not null,
     alive_until   timestamptz not null,
+    -- Said by whoever finds it lapsed, before taking anything from it; never unsaid. A
+    -- renewal and this write meet at the row's lock, so only one of them happens.
+    dead          boolean not null default false,
     started_at    timestamptz not null default clock_timestamp()
 );
 

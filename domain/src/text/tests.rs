@@ -14,6 +14,28 @@ fn characters() -> impl Strategy<Value = char> {
     prop_oneof![4 => of(DEFAULT), 2 => of(EXTENSION), 2 => of("سلام\u{200c}يكی`\tç"), 1 => of("😀𝄞🇮"), 1 => any::<char>()]
 }
 
+/// Texts whose length is a whole number of full parts, or one unit more or less, mixed of
+/// one-unit and two-unit characters: there it matters how they fall on the borders.
+fn bordering() -> impl Strategy<Value = Vec<char>> {
+    let kinds = prop::sample::select(vec![('a', '€', 153), ('ا', '😀', 67)]);
+    (kinds, 1..5usize, 0..3usize, prop::collection::vec(any::<bool>(), 4 * 153 + 1)).prop_map(
+        |((single, double, part), parts, more, doubled)| {
+            let wanted = parts * part + more - 1;
+            let mut units = 0;
+            let mut characters = Vec::new();
+            for doubled in doubled {
+                match wanted - units {
+                    0 => break,
+                    left if doubled && left >= 2 => characters.push(double),
+                    _ => characters.push(single),
+                }
+                units += if characters.last() == Some(&double) { 2 } else { 1 };
+            }
+            characters
+        },
+    )
+}
+
 /// Texts that stay in one encoding often, and are long enough for several parts.
 fn texts() -> impl Strategy<Value = String> {
     let gsm = prop::sample::select(format!("{DEFAULT}{EXTENSION}").chars().collect::<Vec<_>>());
@@ -23,6 +45,7 @@ fn texts() -> impl Strategy<Value = String> {
         lengths().prop_flat_map(move |n| prop::collection::vec(gsm.clone(), n)),
         lengths().prop_flat_map(move |n| prop::collection::vec(persian.clone(), n)),
         lengths().prop_flat_map(move |n| prop::collection::vec(characters(), n)),
+        bordering(),
     ]
     .prop_map(|characters| characters.into_iter().collect())
 }

@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # the variables are used by the files sourced beside this one
+# The two profiles: `run` (durable, for make run) and `test` (fast, for make test). Each has
+# ports and data of its own, so both can be up at once.
+
+# port_setting NAME DEFAULT: the value of the variable SMSHUB_<PROFILE>_<NAME>_PORT.
+port_setting() {
+  local variable=SMSHUB_${PROFILE^^}_$1_PORT
+  local port=${!variable:-$2}
+  [[ $port =~ ^[1-9][0-9]{0,4}$ && $port -lt 65536 ]] ||
+    die "$variable is '$port', but a port is a number from 1 to 65535"
+  printf '%s\n' "$port"
+}
+
+# use_profile run|test: sets every variable below; call it once, before all else.
+use_profile() {
+  PROFILE=$1
+  case $PROFILE in
+    run)
+      POSTGRES_PORT=$(port_setting POSTGRES 15432)
+      KAFKA_PORT=$(port_setting KAFKA 19092)
+      KAFKA_CONTROLLER_PORT=$(port_setting KAFKA_CONTROLLER 19093)
+      API_PORT=$(port_setting API 8080)
+      MANAGEMENT_PORT=$(port_setting MANAGEMENT 8081)
+      SIMULATOR_PORT=$(port_setting SIMULATOR 8090)
+      ;;
+    test)
+      POSTGRES_PORT=$(port_setting POSTGRES 25432)
+      KAFKA_PORT=$(port_setting KAFKA 29092)
+      KAFKA_CONTROLLER_PORT=$(port_setting KAFKA_CONTROLLER 29093)
+      ;;
+    *) die "no profile '$PROFILE': say run or test" ;;
+  esac
+  # What this user's own processes write lies in the checkout; what the parts write may
+  # have to lie elsewhere, see user.sh.
+  PROFILE_DIR=$LOCAL_DATA/$PROFILE
+  LOG_DIR=$PROFILE_DIR/logs
+  PID_DIR=$PROFILE_DIR/pids
+  mkdir -p "$LOG_DIR" "$PID_DIR" 2>/dev/null || true
+  [[ -w $PROFILE_DIR && -w $LOG_DIR && -w $PID_DIR ]] ||
+    die "cannot write to $LOCAL_DATA: give that folder to $(id -un), or use a checkout of your own"
+}

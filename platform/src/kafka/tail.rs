@@ -1,0 +1,95 @@
+//! Reading a stretch of a partition by hand: the end of what was published, or everything
+//! between two offsets. With clients of their own: such requests on a consumer that is
+//! fetching would queue behind its long poll. Everything here blocks.
+
+use super::{KafkaProblem, KafkaSettings};
+use bytes::Bytes;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Message, Offset, TopicPartitionList};
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+/// A record read by hand.
+#[derive(Clone, Debug)]
+pub struct TailRecord {
+    /// Its offset.
+    pub offset: i64,
+    /// When the broker took it, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Its value.
+    pub value: Bytes,
+}
+
+/// A client for reading by hand.
+pub struct Tail {
+    consumer: BaseConsumer,
+    timeout: Duration,
+}
+
+impl Tail {
+    /// A client of its own; close it by dropping it.
+    pub fn new(settings: &KafkaSettings) -> Result<Self, KafkaProblem> {
+        let consumer = settings
+            .client()
+            .set("group.id", "smshub-tail")
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "error")
+            .set("fetch.wait.max.ms", "50")
+            .set("fetch.queue.backoff.ms", "20")
+            .set("queued.max.messages.kbytes", "16384")
+            .create()?;
+        Ok(Tail { consumer, timeout: settings.request_timeout() })
+    }
+
+    /// The offsets that a partition holds: first kept to end.
+    pub fn bounds(&self, topic: &str, partition: i32) -> Result<Range<i64>, KafkaProblem> {
+        let (low, high) = self.consumer.fetch_watermarks(topic, partition, self.timeout)?;
+        Ok(low..high)
+    }
+
+    /// The last record of a partition, where it has one.
+    pub fn last(&self, topic: &str, partition: i32) -> Result<Option<TailRecord>, KafkaProblem> {
+        let bounds = self.bounds(topic, partition)?;
+        if bounds.is_empty() {
+            return Ok(None);
+        }
+        let mut last = None;
+        self.read(topic, partition, bounds.end - 1..bounds.end, |record| last = Some(record))?;
+        Ok(last)
+    }
+
+    /// Every record with an offset in `range`, in order. The range must be kept by the topic.
+    pub fn read(
+        &self,
+        topic: &str,
+        partition: i32,
+        range: Range<i64>,
+        mut each: impl FnMut(TailRecord),
+    ) -> Result<(), KafkaProblem> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let mut assignment = TopicPartitionList::new();
+        assignment.add_partition_offset(topic, partition, Offset::Offset(range.start))?;
+        self.consumer.assign(&assignment)?;
+        let mut quiet_since = Instant::now();
+        while quiet_since.elapsed() < self.timeout {
+            let Some(message) = self.consumer.poll(Duration::from_millis(50)) else { continue };
+            let message = message?;
+            quiet_since = Instant::now();
+            if message.offset() < range.end {
+                each(TailRecord {
+                    offset: message.offset(),
+                    at_ms: message.timestamp().to_millis().unwrap_or(0),
+                    value: Bytes::copy_from_slice(message.payload().unwrap_or_default()),
+                });
+            }
+            if message.offset() + 1 >= range.end {
+                self.consumer.unassign()?;
+                return Ok(());
+            }
+        }
+        self.consumer.unassign()?;
+        Err(KafkaProblem::Admin { doing: "reading a stretch", why: format!("{topic}/{partition} fell silent") })
+    }
+}

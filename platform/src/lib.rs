@@ -1,0 +1,14 @@
+//! How smshub talks to the world: settings, lifecycle, HTTP, telemetry, Postgres, Kafka, ownership.
+
+pub mod config;
+pub mod health;
+pub mod http;
+pub mod lifecycle;
+pub mod management;
+pub mod metrics;
+pub mod telemetry;
+pub mod install;
+pub mod kafka;
+pub mod ownership;
+pub mod postgres;
+pub mod role;

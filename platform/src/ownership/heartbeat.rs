@@ -1,0 +1,147 @@
+//! Keeping a process alive: renewing its row, and its right to mint ids.
+
+use super::registry::{self, Registration};
+use super::{DataFolder, IdSource, OwnershipSettings, Standing, clock};
+use crate::lifecycle::Stop;
+use sqlx::PgPool;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The renewing side of a [`Standing`].
+pub struct Heartbeat {
+    pool: PgPool,
+    settings: OwnershipSettings,
+    registration: Registration,
+    folder: Arc<DataFolder>,
+    standing: Arc<Standing>,
+    ids: Arc<IdSource>,
+}
+
+/// Registers this process. It is alive, and may mint where it registered to, when this
+/// returns; give the heartbeat a component to stay so.
+pub async fn heartbeat(
+    pool: PgPool,
+    settings: &OwnershipSettings,
+    registration: Registration,
+    folder: Arc<DataFolder>,
+) -> Result<(Heartbeat, Arc<Standing>, Arc<IdSource>), sqlx::Error> {
+    let standing = Arc::new(Standing::new(Uuid::now_v7()));
+    let ids = Arc::new(IdSource::new(Arc::clone(&standing), Arc::clone(&folder)));
+    let heartbeat = Heartbeat {
+        pool,
+        settings: settings.clone(),
+        registration,
+        folder,
+        standing: Arc::clone(&standing),
+        ids: Arc::clone(&ids),
+    };
+    heartbeat.register().await?;
+    Ok((heartbeat, standing, ids))
+}
+
+impl Heartbeat {
+    /// Renews until asked to stop; then leaves, so that others need not wait.
+    pub async fn run(self, stop: Stop) -> anyhow::Result<()> {
+        let mut renew = tokio::time::interval(Duration::from_millis(self.settings.renew_ms));
+        renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut mint_renewed_at = clock::boot_ms();
+        loop {
+            tokio::select! {
+                () = stop.requested() => break,
+                _ = renew.tick() => {}
+            }
+            if let Err(error) = self.renew().await {
+                tracing::warn!(%error, "the heartbeat could not be renewed");
+                continue;
+            }
+            let due = clock::boot_ms() - mint_renewed_at >= millis(self.settings.mint_renew_ms);
+            if self.registration.mints && (due || !self.ids.has_node()) {
+                match self.renew_mint().await {
+                    Ok(()) => mint_renewed_at = clock::boot_ms(),
+                    Err(error) => tracing::warn!(%error, "the right to mint ids could not be renewed"),
+                }
+            }
+        }
+        registry::leave(&self.pool, self.standing.process(), self.ids.minted_until()).await?;
+        Ok(())
+    }
+
+    async fn register(&self) -> Result<(), sqlx::Error> {
+        let alive_ms = millis(self.settings.alive_ms);
+        let process = self.standing.process();
+        registry::register(&self.pool, process, &self.folder, &self.registration, alive_ms).await?;
+        self.renew().await?;
+        if self.registration.mints {
+            self.take_node().await?;
+        }
+        Ok(())
+    }
+
+    async fn renew(&self) -> Result<(), sqlx::Error> {
+        // The deadline counts from before the request was sent: the database counts later.
+        let sent = clock::boot_ms();
+        let process = self.standing.process();
+        let Some(renewal) = registry::renew(&self.pool, process, millis(self.settings.alive_ms)).await? else {
+            return self.come_back().await;
+        };
+        let deadline = sent + millis(self.settings.alive_ms) - millis(self.settings.margin_ms);
+        let skew = clock::unix_now().0 - renewal.database_ms;
+        let lowest = u8::try_from(renewal.lowest_version).unwrap_or(1);
+        self.standing.renewed(deadline, lowest, skew);
+        Ok(())
+    }
+
+    /// Counted out: everything held is gone. The process begins anew under another id.
+    async fn come_back(&self) -> Result<(), sqlx::Error> {
+        tracing::warn!("this process was counted out; it gives up its partitions and registers anew");
+        metrics::counter!("smshub_process_counted_out_total").increment(1);
+        self.standing.counted_out(Uuid::now_v7());
+        let process = self.standing.process();
+        let alive_ms = millis(self.settings.alive_ms);
+        registry::register(&self.pool, process, &self.folder, &self.registration, alive_ms).await?;
+        Box::pin(self.renew()).await?;
+        if self.registration.mints {
+            self.renew_mint_after_return().await?;
+        }
+        Ok(())
+    }
+
+    /// The number is still ours while its time runs: ids do not end with partitions.
+    async fn renew_mint_after_return(&self) -> Result<(), sqlx::Error> {
+        if clock::unix_now() < self.standing.mint_until() && self.ids.has_node() {
+            return Ok(());
+        }
+        self.take_node().await
+    }
+
+    async fn renew_mint(&self) -> Result<(), sqlx::Error> {
+        if !self.ids.has_node() {
+            return self.take_node().await;
+        }
+        let node = self.standing.node();
+        let process = self.ids.node_holder();
+        match registry::renew_node(&self.pool, process, node, millis(self.settings.mint_ms)).await? {
+            Some(until) => self.standing.may_mint(node, until),
+            None => self.take_node().await?,
+        }
+        Ok(())
+    }
+
+    async fn take_node(&self) -> Result<(), sqlx::Error> {
+        let process = self.standing.process();
+        let mint_ms = millis(self.settings.mint_ms);
+        match registry::take_node(&self.pool, process, &self.folder, mint_ms).await? {
+            Some(node) => {
+                self.ids.use_node(node.number, process, node.not_before);
+                self.standing.may_mint(node.number, node.until);
+            }
+            None => tracing::error!("no node number is free: 64 processes minted in the last minutes"),
+        }
+        Ok(())
+    }
+}
+
+fn millis(setting: u64) -> i64 {
+    i64::try_from(setting).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,270 @@
+//! Taking, draining and releasing partitions, for one role of one process.
+
+use super::{Beat, Lease, OwnershipSettings, Position, Role, Standing, clock};
+use crate::lifecycle::Stop;
+use sqlx::PgPool;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// What a role is told of its partitions.
+#[derive(Debug)]
+pub enum Change {
+    /// A partition is held from now on; work begins at these positions.
+    Taken {
+        /// The hold.
+        lease: Lease,
+        /// Where work begins.
+        positions: Vec<Position>,
+    },
+    /// Finish what is in hand, take nothing new, then answer.
+    Release {
+        /// The partition.
+        partition: i32,
+        /// Answered when nothing of the partition is in hand.
+        drained: oneshot::Sender<()>,
+    },
+    /// The hold is gone already: drop what is in hand.
+    Lost {
+        /// The partition.
+        partition: i32,
+    },
+}
+
+/// Keeps a role's share of the partitions.
+pub struct Owner {
+    pool: PgPool,
+    settings: OwnershipSettings,
+    standing: Arc<Standing>,
+    role: Role,
+    partitions: i32,
+    changes: mpsc::Sender<Change>,
+    beats: Vec<Beat>,
+    held: BTreeMap<i32, Lease>,
+    /// Withdrawn by the watchdog, with the deadline that was in force then.
+    withdrawn: BTreeMap<i32, (Lease, i64)>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Survey {
+    live: i64,
+    mine: Vec<i32>,
+    free: i64,
+}
+
+impl Owner {
+    /// An owner that holds nothing yet. `beats` are the role's loops, for the watchdog.
+    pub fn new(
+        pool: PgPool,
+        settings: &OwnershipSettings,
+        standing: Arc<Standing>,
+        role: Role,
+        partitions: i32,
+        beats: Vec<Beat>,
+    ) -> (Self, mpsc::Receiver<Change>) {
+        let (changes, receiver) = mpsc::channel(usize::try_from(partitions).unwrap_or(1).max(1) * 2);
+        let owner = Owner {
+            pool,
+            settings: settings.clone(),
+            standing,
+            role,
+            partitions,
+            changes,
+            beats,
+            held: BTreeMap::new(),
+            withdrawn: BTreeMap::new(),
+        };
+        (owner, receiver)
+    }
+
+    /// Takes and releases until asked to stop; then drains and releases everything.
+    pub async fn run(mut self, stop: Stop) -> anyhow::Result<()> {
+        let mut look = tokio::time::interval(Duration::from_millis(self.settings.look_ms));
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.requested() => break,
+                _ = look.tick() => {}
+            }
+            self.drop_what_is_lost().await;
+            self.watch();
+            if let Err(error) = self.balance().await {
+                tracing::warn!(role = %self.role, %error, "partitions could not be looked at");
+            }
+            metrics::gauge!("smshub_partitions_held", "role" => self.role.as_str())
+                .set(u32::try_from(self.held.len()).unwrap_or(u32::MAX));
+        }
+        while let Some(partition) = self.held.keys().next_back().copied() {
+            self.release(partition).await?;
+        }
+        Ok(())
+    }
+
+    async fn drop_what_is_lost(&mut self) {
+        let lost: Vec<i32> =
+            self.held.iter().filter(|(_, lease)| !lease.is_of_this_term()).map(|(p, _)| *p).collect();
+        for partition in lost {
+            self.lose(partition).await;
+        }
+    }
+
+    async fn lose(&mut self, partition: i32) {
+        if let Some(lease) = self.held.remove(&partition) {
+            lease.withdraw();
+            tracing::warn!(role = %self.role, partition, epoch = lease.epoch, "partition lost");
+            // The role ending at the same time is fine: it holds nothing then.
+            let _ = self.changes.send(Change::Lost { partition }).await;
+        }
+    }
+
+    /// The watchdog: a loop that stands still loses its partitions.
+    fn watch(&mut self) {
+        let limit = i64::try_from(self.settings.watchdog_ms).unwrap_or(i64::MAX);
+        if self.beats.iter().all(|beat| beat.age_ms() <= limit) {
+            return;
+        }
+        for (partition, lease) in std::mem::take(&mut self.held) {
+            lease.withdraw();
+            tracing::error!(role = %self.role, partition, "the loop stands still: partition withdrawn");
+            metrics::counter!("smshub_watchdog_withdrawn_total", "role" => self.role.as_str()).increment(1);
+            self.withdrawn.insert(partition, (lease, self.standing.deadline_boot_ms()));
+        }
+    }
+
+    async fn balance(&mut self) -> Result<(), sqlx::Error> {
+        if !self.standing.is_alive() {
+            return Ok(());
+        }
+        self.free_withdrawn().await?;
+        let survey = self.survey().await?;
+        let really: BTreeSet<i32> = survey.mine.into_iter().collect();
+        for partition in self.held.keys().copied().collect::<Vec<_>>() {
+            if !really.contains(&partition) {
+                self.lose(partition).await;
+            }
+        }
+        let live = i32::try_from(survey.live).unwrap_or(i32::MAX).max(1);
+        let target = usize::try_from((self.partitions + live - 1) / live).unwrap_or(0);
+        if self.held.len() > target {
+            if let Some(partition) = self.held.keys().next_back().copied() {
+                self.release(partition).await?;
+            }
+        } else if self.held.len() < target && survey.free > 0 && self.withdrawn.is_empty() {
+            self.take(target - self.held.len()).await?;
+        }
+        Ok(())
+    }
+
+    async fn free_withdrawn(&mut self) -> Result<(), sqlx::Error> {
+        let now = clock::boot_ms();
+        let over: Vec<i32> =
+            self.withdrawn.iter().filter(|(_, (_, deadline))| now > *deadline).map(|(p, _)| *p).collect();
+        for partition in over {
+            if let Some((lease, _)) = self.withdrawn.remove(&partition) {
+                free(&self.pool, self.role, self.standing.process(), &lease).await?;
+                let _ = self.changes.send(Change::Lost { partition }).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many processes share this role, what the tables say is ours, and how much is free.
+    async fn survey(&self) -> Result<Survey, sqlx::Error> {
+        // Declaring the lapsed dead first: the write meets a late renewal at the row's lock.
+        sqlx::query("update process set dead = true where not dead and alive_until < clock_timestamp()")
+            .execute(&self.pool)
+            .await?;
+        sqlx::query_as(
+            "select (select count(*) from process where not dead and $1 = any(roles)) as live,
+                    coalesce(array_agg(o.partition) filter (where o.process = $2), '{}') as mine,
+                    count(*) filter (where o.process is null or p.dead is not false) as free
+             from ownership o left join process p on p.id = o.process
+             where o.role = $1",
+        )
+        .bind(self.role.as_str())
+        .bind(self.standing.process())
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    async fn take(&mut self, count: usize) -> Result<(), sqlx::Error> {
+        // Of the term in which the rows are taken: should it end meanwhile, the leases end too.
+        let process = self.standing.process();
+        let template = Lease::new(0, 0, Arc::clone(&self.standing));
+        let mut transaction = self.pool.begin().await?;
+        let taken: Vec<(i32, i64)> = sqlx::query_as(
+            "with free as (
+                 select o.role, o.partition from ownership o
+                 where o.role = $1
+                   and not exists (select from process p where p.id = o.process and not p.dead)
+                 order by o.partition limit $3 for update skip locked)
+             update ownership o set process = $2, epoch = o.epoch + 1
+             from free where o.role = free.role and o.partition = free.partition
+             returning o.partition, o.epoch",
+        )
+        .bind(self.role.as_str())
+        .bind(process)
+        .bind(i64::try_from(count).unwrap_or(i64::MAX))
+        .fetch_all(&mut *transaction)
+        .await?;
+        let mut changes = Vec::with_capacity(taken.len());
+        for (partition, epoch) in taken {
+            // Waits for the former holder's last transaction, then fences all later ones.
+            let positions: Vec<Position> = sqlx::query_as(
+                "update position set epoch = $3 where role = $1 and partition = $2
+                 returning topic, partition, epoch, next_offset, published, last_source",
+            )
+            .bind(self.role.as_str())
+            .bind(partition)
+            .bind(epoch)
+            .fetch_all(&mut *transaction)
+            .await?;
+            changes.push((Lease { partition, epoch, ..template.fresh() }, positions));
+        }
+        transaction.commit().await?;
+        for (lease, positions) in changes {
+            tracing::info!(role = %self.role, partition = lease.partition, epoch = lease.epoch, "partition taken");
+            self.held.insert(lease.partition, lease.clone());
+            let _ = self.changes.send(Change::Taken { lease, positions }).await;
+        }
+        Ok(())
+    }
+
+    /// Lets the role finish what is in hand, then frees the partition. Where the role does
+    /// not finish in time, it is freed when the deadline in force has passed.
+    async fn release(&mut self, partition: i32) -> Result<(), sqlx::Error> {
+        let (drained, wait) = oneshot::channel();
+        let mut in_time = true;
+        if self.changes.send(Change::Release { partition, drained }).await.is_ok() {
+            // An answer that fails means that the role dropped the request: it holds nothing.
+            let limit = Duration::from_millis(self.settings.watchdog_ms);
+            in_time = tokio::time::timeout(limit, wait).await.is_ok();
+        }
+        if let Some(lease) = self.held.remove(&partition) {
+            lease.withdraw();
+            if !in_time {
+                tracing::error!(role = %self.role, partition, "not drained in time: partition withdrawn");
+                self.withdrawn.insert(partition, (lease, self.standing.deadline_boot_ms()));
+                return Ok(());
+            }
+            free(&self.pool, self.role, self.standing.process(), &lease).await?;
+            tracing::info!(role = %self.role, partition, "partition released");
+        }
+        Ok(())
+    }
+}
+
+async fn free(pool: &PgPool, role: Role, process: uuid::Uuid, lease: &Lease) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update ownership set process = null
+         where role = $1 and partition = $2 and process = $3 and epoch = $4",
+    )
+    .bind(role.as_str())
+    .bind(lease.partition)
+    .bind(process)
+    .bind(lease.epoch)
+    .execute(pool)
+    .await?;
+    Ok(())
+}

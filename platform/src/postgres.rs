@@ -1,0 +1,118 @@
+//! Postgres: one pool a lane, so that a flood in one cannot take the connections of another.
+
+use domain::lane::Lane;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Settings of the connections to Postgres.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresSettings {
+    /// `postgres://user:password@host:port/database`.
+    pub url: crate::config::Secret,
+    /// The schema all tables are in.
+    pub schema: String,
+    /// Connections of each lane's pool at most.
+    pub lane_connections: u32,
+    /// Connections of the pool for everything else (ownership, reports, commands) at most.
+    pub common_connections: u32,
+    /// How long a request may wait for a connection, in milliseconds.
+    pub acquire_timeout_ms: u64,
+    /// How long an express transaction waits for a row lock, in milliseconds.
+    pub express_lock_timeout_ms: u64,
+    /// How long any other transaction waits for a row lock, in milliseconds.
+    pub lock_timeout_ms: u64,
+    /// A transaction that stands idle longer is ended by the server, in milliseconds: a
+    /// frozen process must not freeze accounts.
+    pub idle_in_transaction_timeout_ms: u64,
+    /// A statement that runs longer is ended by the server, in milliseconds.
+    pub statement_timeout_ms: u64,
+}
+
+/// The pools of one process.
+#[derive(Clone, Debug)]
+pub struct Pools {
+    lanes: [PgPool; 3],
+    common: PgPool,
+}
+
+impl Pools {
+    /// Opens the pools; connections are made when first used.
+    pub fn open(settings: &PostgresSettings) -> Result<Self, sqlx::Error> {
+        let lane_pool = |lane: Lane| {
+            let lock_ms = match lane {
+                Lane::Express => settings.express_lock_timeout_ms,
+                Lane::Standard | Lane::Bulk => settings.lock_timeout_ms,
+            };
+            open(settings, lane.as_str(), settings.lane_connections, lock_ms)
+        };
+        let [express, standard, bulk] = Lane::ALL.map(lane_pool);
+        let common = open(settings, "common", settings.common_connections, settings.lock_timeout_ms);
+        Ok(Pools { lanes: [express?, standard?, bulk?], common: common? })
+    }
+
+    /// The pool of a lane.
+    pub fn lane(&self, lane: Lane) -> &PgPool {
+        match lane {
+            Lane::Express => &self.lanes[0],
+            Lane::Standard => &self.lanes[1],
+            Lane::Bulk => &self.lanes[2],
+        }
+    }
+
+    /// The pool for everything that belongs to no lane.
+    pub fn common(&self) -> &PgPool {
+        &self.common
+    }
+
+    /// Closes all connections; those in use are waited for.
+    pub async fn close(&self) {
+        for pool in &self.lanes {
+            pool.close().await;
+        }
+        self.common.close().await;
+    }
+}
+
+fn open(
+    settings: &PostgresSettings,
+    name: &str,
+    connections: u32,
+    lock_timeout_ms: u64,
+) -> Result<PgPool, sqlx::Error> {
+    let options = PgConnectOptions::from_str(settings.url.expose())?
+        .application_name(&format!("smshub-{name}"))
+        .options([
+            ("search_path", settings.schema.clone()),
+            ("lock_timeout", lock_timeout_ms.to_string()),
+            ("idle_in_transaction_session_timeout", settings.idle_in_transaction_timeout_ms.to_string()),
+            ("statement_timeout", settings.statement_timeout_ms.to_string()),
+        ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
+        // The transactions that matter find a broken connection out by themselves.
+        .test_before_acquire(false);
+    Ok(pool.connect_lazy_with(options))
+}
+
+/// Makes the schema where it does not exist yet.
+pub async fn ensure_schema(settings: &PostgresSettings) -> Result<(), sqlx::Error> {
+    let options = PgConnectOptions::from_str(settings.url.expose())?;
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
+    let name = settings.schema.replace('"', "\"\"");
+    // The name is our own setting, quoted above.
+    sqlx::query(AssertSqlSafe(format!("create schema if not exists \"{name}\""))).execute(&pool).await?;
+    pool.close().await;
+    Ok(())
+}
+
+/// Whether a transaction lost a race and is to be tried again as it is: a deadlock, or a
+/// lock that was not had in time.
+pub fn lost_a_race(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|database| database.code());
+    matches!(code.as_deref(), Some("40P01" | "55P03" | "40001"))
+}

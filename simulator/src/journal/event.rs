@@ -1,0 +1,66 @@
+use crate::fate::Outcome;
+use crate::stats::StatusCounts;
+
+/// One call as the operator received it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When it was taken, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// The call's number, from 1, over all restarts. A reset carries that of the call before.
+    pub call: u64,
+    /// What it was.
+    pub what: What,
+}
+
+/// The kinds of calls, with what the journal keeps of each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// `POST /send` whose elements were judged, in the order of the arrays.
+    Send(Vec<Element>),
+    /// `GET /mid/{uid}` and its answer.
+    Mid {
+        /// The uid that was asked for.
+        uid: i64,
+        /// The mid that was answered; none for −1.
+        mid: Option<i64>,
+    },
+    /// `GET /statuses/{…}`: how many ids were answered with which status.
+    Statuses(StatusCounts),
+    /// `GET /balance`.
+    Balance,
+    /// A call refused as a whole, with its top-level status.
+    Refused(u16),
+    /// `POST /control/reset`: what came before is forgotten by the operator, not by the journal.
+    Reset,
+}
+
+/// One element of a send call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Element {
+    /// The client's id; 0 where none was given.
+    pub uid: i64,
+    /// `98…` for a good number, else what was received (its first 64 octets).
+    pub recipient: String,
+    /// The line as received (its first 64 octets).
+    pub sender: String,
+    /// Parts of the text; 0 where it was refused before they were counted.
+    pub parts: u32,
+    /// What became of it.
+    pub result: Submitted,
+}
+
+/// What an element was answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submitted {
+    /// Taken.
+    Accepted {
+        /// The operator's id of the message.
+        mid: i64,
+        /// How it ends.
+        outcome: Outcome,
+        /// Milliseconds from `at_ms` to its end.
+        delay_ms: u32,
+    },
+    /// Refused with this code; there is no mid.
+    Refused(u16),
+}

@@ -1,0 +1,17 @@
+//! What tests share: a Postgres schema of their own, Kafka topics of their own.
+//!
+//! The real parts are started by `make test`, which names them in the environment.
+#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)] // for tests only
+
+pub mod kafka;
+pub mod postgres;
+
+/// An environment variable that `make test` sets.
+///
+/// # Panics
+/// Where it is missing, with what to do.
+pub fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run the tests by `make test`, or `make parts-up` and `eval \"$(infra/parts env test)\"` first")
+    })
+}
