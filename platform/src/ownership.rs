@@ -7,6 +7,7 @@
 
 pub mod clock;
 mod data_folder;
+mod fan_out;
 mod heartbeat;
 mod ids;
 mod lease;
@@ -16,6 +17,7 @@ mod registry;
 mod standing;
 
 pub use data_folder::{DataFolder, DataFolderError};
+pub use fan_out::fan_out;
 pub use heartbeat::heartbeat;
 pub use ids::{IdSource, NoIds};
 pub use lease::{Beat, Lease};

@@ -22,7 +22,12 @@ fn lifecycle(budget_ms: u64) -> Lifecycle {
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 type Journal = Arc<Mutex<Vec<Phase>>>;
@@ -76,6 +81,8 @@ proptest! {
     }
 }
 
+type Start<'a> = &'a dyn Fn(&mut Lifecycle);
+
 /// Runs with one component that ends by itself; returns its failure and what else stopped, in order.
 fn death(start: impl FnOnce(&mut Lifecycle)) -> (Vec<Fault>, Vec<Phase>) {
     let journal = Journal::default();
@@ -103,7 +110,7 @@ fn a_component_that_ends_unasked_ends_everything() {
     let thread_panics =
         |l: &mut Lifecycle| l.spawn_thread("dies", Phase::Drain, |_| panic!("boom")).expect("a thread");
 
-    let cases: [(&dyn Fn(&mut Lifecycle), &str); 5] = [
+    let cases: [(Start<'_>, &str); 5] = [
         (&returns, "returned"),
         (&fails, "what: cause"),
         (&panics, "panicked"),

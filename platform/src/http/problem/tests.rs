@@ -46,7 +46,10 @@ async fn further_members_and_headers() {
         .member("currency", "IRR");
     let (status, _, body, _) = rendered(poor).await;
     assert_eq!(status, 402);
-    assert_eq!((&body["balance"], &body["required"], &body["currency"]), (&json!(500), &json!(1_500), &json!("IRR")));
+    assert_eq!(
+        (&body["balance"], &body["required"], &body["currency"]),
+        (&json!(500), &json!(1_500), &json!("IRR"))
+    );
 
     let limited = Problem::new(Code::RateLimited)
         .retry_after(7)

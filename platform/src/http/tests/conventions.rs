@@ -13,13 +13,25 @@ use crate::http::problem::{Code, FieldCode, FieldError, Problem};
 fn router() -> Router {
     Router::new()
         .route("/id", get(|Extension(id): Extension<RequestId>| async move { id.to_string() }))
-        .route("/panic", get(|| async { if true { panic!("boom") } }))
+        .route(
+            "/panic",
+            get(|| async {
+                if true {
+                    panic!("boom")
+                }
+            }),
+        )
         .route("/items/{id}", get(|| async { "item" }).delete(|| async { "gone" }))
-        .route("/number/{n}", get(|axum::extract::Path(n): axum::extract::Path<u8>| async move { n.to_string() }))
+        .route(
+            "/number/{n}",
+            get(|axum::extract::Path(n): axum::extract::Path<u8>| async move { n.to_string() }),
+        )
         .route("/hang", get(std::future::pending::<()>))
         .route(
             "/invalid",
-            get(|| async { Problem::invalid(vec![FieldError::new("to", FieldCode::Required, "is missing")]) }),
+            get(|| async {
+                Problem::invalid(vec![FieldError::new("to", FieldCode::Required, "is missing")])
+            }),
         )
 }
 

@@ -56,8 +56,7 @@ async fn requests_in_flight_are_finished_and_nothing_else() {
 #[tokio::test]
 async fn what_does_not_finish_in_time_is_cut() {
     let (begun, never) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let server =
-        Server::start(HttpLimits { drain_ms: 100, ..limits() }, router(begun.clone(), never)).await;
+    let server = Server::start(HttpLimits { drain_ms: 100, ..limits() }, router(begun.clone(), never)).await;
     let mut busy = server.connect().await;
     busy.write(WAIT).await;
     let mut half = server.connect().await;
@@ -73,7 +72,8 @@ async fn what_does_not_finish_in_time_is_cut() {
 #[test]
 fn limits_that_contradict_are_violations() {
     let mut violations = crate::config::Violations::new();
-    HttpLimits { max_head_bytes: 5, head_timeout_ms: 90_000, ..limits() }.check("ingest.http", &mut violations);
+    HttpLimits { max_head_bytes: 5, head_timeout_ms: 90_000, ..limits() }
+        .check("ingest.http", &mut violations);
     assert_eq!(
         violations.into_result().unwrap_err().to_string(),
         "ingest.http.head_timeout_ms: expected at most idle_timeout_ms\n\

@@ -1,0 +1,298 @@
+//! Billing: what arrived during the last transaction is the next batch.
+
+use crate::lane::LaneLoop;
+use crate::part::{Judged, Part, keys};
+use crate::read::{Source, Understood, decode, understand};
+use crate::transaction::{Ended, Item, answers_from_ledger, bill};
+use ledger::LedgerError;
+use ledger::ranges::{self, Ranges};
+use platform::kafka::consumer::Record;
+use platform::ownership::{Advance, Role, clock, read_positions};
+use platform::postgres::lost_a_race;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
+use wire::billed::{Answer, answer};
+use wire::submitted::Chunk;
+
+/// Ranges are looked at again so often: long before the day for which the next is needed.
+const RANGES_FRESH: Duration = Duration::from_secs(600);
+/// The pause after a transaction that failed for another reason than a race.
+const AFTER_FAILURE: Duration = Duration::from_millis(250);
+
+/// Records of one partition, to be answered together.
+struct Taken {
+    partition: i32,
+    records: Vec<Record>,
+}
+
+impl LaneLoop {
+    /// One round: answers what is below the positions from the ledger, bills one batch of
+    /// what is not, and gives the producer what it takes.
+    pub(crate) async fn bill(&mut self) -> anyhow::Result<()> {
+        self.stop_at_holes();
+        let (before, now) = self.take_batch();
+        for taken in before {
+            self.answer_from_ledger(taken).await;
+        }
+        if !now.is_empty() {
+            self.bill_batch(now).await;
+        }
+        let mut broken = false;
+        for (partition, part) in &mut self.parts {
+            broken |= !self.publisher.send(*partition, part);
+        }
+        anyhow::ensure!(!broken || self.publisher.has_failed(), "an answer is longer than Kafka takes");
+        Ok(())
+    }
+
+    /// Whether a round now would answer something.
+    pub(crate) fn has_work(&self) -> bool {
+        let bound = self.settings.unacknowledged_records;
+        self.parts.values().any(|part| !part.pending.is_empty() && part.unacknowledged() < bound)
+    }
+
+    /// Offsets in sms.submitted are contiguous: a record beyond the position means that
+    /// records are gone, and what they asked for must not be passed over in silence.
+    fn stop_at_holes(&mut self) {
+        let beyond = |part: &Part| part.pending.front().is_some_and(|record| record.offset > part.next_offset);
+        let holes: Vec<i32> = self.parts.iter().filter(|(_, part)| beyond(part)).map(|(p, _)| *p).collect();
+        for partition in holes {
+            tracing::error!(partition, lane = %self.lane, "a hole in sms.submitted: partition stops");
+            let subject = format!("{}/{partition}", self.lane);
+            self.common.health.raise_alarm("hole_in_submitted", &subject, "records before the next are gone");
+            self.drop_part(partition);
+        }
+    }
+
+    /// What each partition may answer now, shared fairly up to the batch's bound.
+    fn take_batch(&mut self) -> (Vec<Taken>, Vec<Taken>) {
+        let busy = self.parts.values().filter(|part| !part.pending.is_empty()).count().max(1);
+        let share = (self.settings.batch_chunks / busy).max(1);
+        let (mut before, mut now) = (Vec::new(), Vec::new());
+        for (partition, part) in &mut self.parts {
+            let room = self.settings.unacknowledged_records.saturating_sub(part.unacknowledged());
+            let (records, judged) = part.take(share.min(room));
+            if records.is_empty() {
+                continue;
+            }
+            let taken = Taken { partition: *partition, records };
+            match judged {
+                Judged::Before => before.push(taken),
+                Judged::Now => now.push(taken),
+            }
+        }
+        (before, now)
+    }
+
+    async fn answer_from_ledger(&mut self, taken: Taken) {
+        let answers = async {
+            let mut connection = self.pool.acquire().await?;
+            answers_from_ledger(&mut connection, &self.topic_in, taken.partition, &keys(&taken.records)).await
+        };
+        match answers.await {
+            Ok(answers) => self.answered(vec![taken], answers),
+            Err(error) => self.failed(vec![taken], &error).await,
+        }
+    }
+
+    async fn bill_batch(&mut self, batch: Vec<Taken>) {
+        let items = match self.understand(&batch).await {
+            Ok(Some(items)) => items,
+            Ok(None) => {
+                self.check.fail("the ledger has no range for the present");
+                tracing::error!("the ledger has no range for the present: billing waits");
+                return self.wait_with(batch).await;
+            }
+            Err(error) => return self.failed(batch, &error).await,
+        };
+        let steps = self.steps(&batch);
+        let began = Instant::now();
+        let ended = bill(&self.pool, &steps, &items).await;
+        self.meters.transaction.record(began.elapsed());
+        match ended {
+            Ok(Ended::Answers(answers)) => {
+                self.check.ok();
+                self.meters.batch.record(u32::try_from(items.len()).unwrap_or(u32::MAX));
+                self.count_parked(&items);
+                for step in steps {
+                    if let Some(part) = self.parts.get_mut(&step.partition) {
+                        part.next_offset = step.to;
+                    }
+                }
+                self.answered(batch, answers);
+            }
+            Ok(Ended::Moved) => {
+                self.put_back(batch);
+                self.look_again().await;
+            }
+            Err(error) => self.failed(batch, &error).await,
+        }
+    }
+
+    fn steps(&self, batch: &[Taken]) -> Vec<Advance> {
+        let step = |taken: &Taken| {
+            let part = self.parts.get(&taken.partition)?;
+            Some(Advance {
+                topic: self.topic_in.clone(),
+                partition: taken.partition,
+                epoch: part.lease.epoch,
+                from: taken.records.first()?.offset,
+                to: taken.records.last()?.offset + 1,
+                published: part.published,
+                last_source: -1,
+            })
+        };
+        batch.iter().filter_map(step).collect()
+    }
+
+    /// What each record asks for. Nothing where the ledger lacks the range of the present.
+    async fn understand(&mut self, batch: &[Taken]) -> Result<Option<Vec<Item>>, LedgerError> {
+        let ranges = self.fresh_ranges().await?;
+        let records = || batch.iter().flat_map(|taken| taken.records.iter());
+        let decoded: Vec<_> = records().map(|record| decode(&record.value)).collect();
+        let chunks = decoded.iter().filter_map(|decoded| decoded.as_ref().ok());
+        self.load_tariffs(chunks.map(|chunk| chunk.tariff_version).collect()).await?;
+        let now = clock::unix_now();
+        let mut items = Vec::with_capacity(decoded.len());
+        for (record, decoded) in records().zip(decoded) {
+            let understood = match decoded {
+                Ok(chunk) => self.understand_one(&chunk, record, ranges, now),
+                Err(parked) => Understood::Park(parked),
+            };
+            if matches!(understood, Understood::RangeMissing) {
+                self.ranges = None;
+                return Ok(None);
+            }
+            items.push(Item {
+                topic: self.topic_in.clone(),
+                partition: record.partition,
+                offset: record.offset,
+                record: record.value.clone(),
+                understood,
+            });
+        }
+        Ok(Some(items))
+    }
+
+    fn understand_one(
+        &self,
+        chunk: &Chunk,
+        record: &Record,
+        ranges: Ranges,
+        now: domain::time::UnixMillis,
+    ) -> Understood {
+        let source = Source { topic: &self.topic_in, partition: record.partition, offset: record.offset };
+        understand(chunk, source, &self.tariffs, ranges, now)
+    }
+
+    async fn fresh_ranges(&mut self) -> Result<Ranges, LedgerError> {
+        if let Some((ranges, read_at)) = self.ranges
+            && read_at.elapsed() < RANGES_FRESH
+        {
+            return Ok(ranges);
+        }
+        let mut transaction = self.pool.begin().await?;
+        let days = self.settings.ledger_days_ahead;
+        let ranges = ranges::ensure(&mut transaction, clock::unix_now(), days).await?;
+        transaction.commit().await?;
+        self.ranges = Some((ranges, Instant::now()));
+        Ok(ranges)
+    }
+
+    /// Versions of the tariff never change: what is loaded stays.
+    async fn load_tariffs(&mut self, versions: BTreeSet<u32>) -> Result<(), LedgerError> {
+        for version in versions {
+            if self.tariffs.contains_key(&version) {
+                continue;
+            }
+            let mut connection = self.pool.acquire().await?;
+            if let Some(tariff) = ledger::tariff::version(&mut connection, version).await? {
+                self.tariffs.insert(version, tariff);
+            }
+        }
+        Ok(())
+    }
+
+    /// Each record has its answer: it is kept until sms.billed acknowledges it.
+    fn answered(&mut self, batch: Vec<Taken>, answers: Vec<Answer>) {
+        let version = self.common.standing.write_version();
+        let mut answers = answers.into_iter();
+        for taken in batch {
+            let verdicts: Vec<Answer> = answers.by_ref().take(taken.records.len()).collect();
+            let Some(part) = self.parts.get_mut(&taken.partition) else { continue };
+            for (record, verdict) in taken.records.into_iter().zip(verdicts) {
+                self.meters.answered(verdict);
+                let value = answer(version, record.offset, verdict, &record.value);
+                part.answer(record.offset, value, record.charge);
+            }
+        }
+    }
+
+    fn put_back(&mut self, batch: Vec<Taken>) {
+        for taken in batch {
+            if let Some(part) = self.parts.get_mut(&taken.partition) {
+                part.put_back(taken.records);
+            }
+        }
+    }
+
+    /// A transaction failed, and may even have been committed: the positions will tell.
+    async fn failed(&mut self, batch: Vec<Taken>, error: &LedgerError) {
+        self.put_back(batch);
+        if error.postgres().is_some_and(lost_a_race) {
+            tracing::debug!(%error, "billing lost a race and tries again");
+            return;
+        }
+        tracing::error!(%error, lane = %self.lane, "billing failed and will look again");
+        self.check.fail("the last billing transaction failed");
+        tokio::time::sleep(AFTER_FAILURE).await;
+        self.look_again().await;
+    }
+
+    async fn wait_with(&mut self, batch: Vec<Taken>) {
+        self.put_back(batch);
+        tokio::time::sleep(AFTER_FAILURE).await;
+    }
+
+    /// Reads the positions again. Another epoch: the partition is somebody else's. Further
+    /// on: an earlier commit did happen. Behind: read again from there.
+    async fn look_again(&mut self) {
+        for partition in self.parts.keys().copied().collect::<Vec<_>>() {
+            let positions = async {
+                let mut connection = self.pool.acquire().await?;
+                read_positions(&mut connection, Role::BillingConsumer, partition).await
+            };
+            let position = match positions.await {
+                Ok(positions) => positions.into_iter().find(|position| position.topic == self.topic_in),
+                Err(error) => {
+                    tracing::warn!(%error, partition, "a position could not be read");
+                    continue;
+                }
+            };
+            let Some(part) = self.parts.get_mut(&partition) else { continue };
+            match position {
+                Some(position) if position.epoch == part.lease.epoch => {
+                    let behind = position.next_offset < part.next_offset;
+                    part.next_offset = position.next_offset;
+                    if behind {
+                        self.assign(partition);
+                    }
+                }
+                _ => {
+                    tracing::warn!(partition, "another epoch holds this partition: it is let go");
+                    self.drop_part(partition);
+                }
+            }
+        }
+    }
+
+    fn count_parked(&self, items: &[Item]) {
+        let parked = items.iter().filter(|item| matches!(item.understood, Understood::Park(_))).count();
+        if parked > 0 {
+            self.meters.parked.increment(parked as u64);
+            let detail = "records wait for a person: see the table `parked`";
+            self.common.health.raise_alarm("records_parked", self.lane.as_str(), detail);
+        }
+    }
+}

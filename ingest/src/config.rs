@@ -1,0 +1,195 @@
+//! The settings of ingest. Units are in the names.
+
+use std::net::SocketAddr;
+
+use domain::hold::DISTINCT_PRICES_MAX;
+use domain::id::CHUNK_MESSAGES_MAX;
+use domain::lane::Lane;
+use domain::phone::Served;
+use platform::config::Violations;
+use platform::http::HttpLimits;
+use platform::kafka::KafkaSettings;
+use serde::{Deserialize, Serialize};
+
+/// Segments of a message that may ever be allowed: what a chunk of one message is proven to hold.
+pub(crate) const SEGMENTS_MAX: u32 = 10;
+/// Characters of a reference that may ever be allowed, for the same proof.
+pub(crate) const REFERENCE_CHARACTERS_MAX: usize = 64;
+/// librdkafka holds at most 100,000 records a producer; each is counted as 1 KiB at least, so
+/// this many bytes can never be more records than that.
+const QUEUE_BYTES_MAX: usize = 64 << 20;
+/// What librdkafka keeps beside a record's bytes, generously.
+const QUEUE_OVERHEAD: u64 = 2;
+
+/// Settings of the role ingest: section `ingest`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The address of the public API, `host:port`.
+    pub listen: SocketAddr,
+    /// The currency of all amounts, as ISO 4217 names it.
+    pub currency: String,
+    /// The countries whose numbers are accepted (ISO 3166, two letters); numbers without a
+    /// country code belong to the first.
+    pub countries: Vec<String>,
+    /// How often the tariff is read, in milliseconds: a new version prices messages after
+    /// at most this time.
+    pub tariff_refresh_ms: u64,
+    /// What a client may ask of the server.
+    pub http: HttpLimits,
+    /// What a request may hold.
+    pub limits: Limits,
+    /// How API keys are remembered.
+    pub keys: KeySettings,
+    /// How chunks are handed to Kafka.
+    pub produce: ProduceSettings,
+}
+
+/// What a request may hold: section `ingest.limits`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The body of a call for one message, in bytes.
+    pub message_body_bytes: usize,
+    /// The body of a bulk call, in bytes.
+    pub bulk_body_bytes: usize,
+    /// All bodies of bulk calls being read and worked on together, in bytes; above it: 503.
+    pub bulk_bodies_bytes: usize,
+    /// Bulk calls parsed, checked and encoded at once; the others wait. Less than the
+    /// machine's cores, so that single messages find one free.
+    pub bulk_workers: usize,
+    /// Messages of a bulk call.
+    pub bulk_messages: usize,
+    /// A standard bulk call of more accepted messages than this travels in lane bulk.
+    pub bulk_lane_messages: usize,
+    /// Messages of a chunk, at most 256.
+    pub chunk_messages: usize,
+    /// Segments of a message, at most 10.
+    pub text_segments: u32,
+    /// Characters of a reference, at most 64.
+    pub reference_characters: usize,
+    /// The shortest `ttl_seconds` a customer may ask for.
+    pub ttl_seconds_min: u32,
+    /// The longest `ttl_seconds` a customer may ask for.
+    pub ttl_seconds_max: u32,
+    /// `ttl_seconds` where the customer asks for none, by the lane asked for.
+    pub ttl_seconds_default: ByLane<u32>,
+}
+
+/// How API keys are remembered: section `ingest.keys`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeySettings {
+    /// How long a known key (its scopes, its account's lines) is believed, in milliseconds: a
+    /// revoked key works at most so long.
+    pub known_ms: u64,
+    /// How long an unknown key is believed to be unknown, in milliseconds.
+    pub unknown_ms: u64,
+    /// Keys remembered of each kind.
+    pub entries: u64,
+}
+
+/// How chunks are handed to Kafka: section `ingest.produce`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProduceSettings {
+    /// How long a record waits for company, in milliseconds.
+    pub linger_ms: ByLane<u64>,
+    /// Bytes a lane may have unacknowledged; above it: 503.
+    pub queue_bytes: ByLane<usize>,
+    /// How long a request waits for Kafka's acknowledgement, in milliseconds; then 503, outcome
+    /// unknown.
+    pub ack_timeout_ms: u64,
+    /// When stopping: how long what was produced may take to be acknowledged, in milliseconds.
+    /// Less than the budget of the phase flush.
+    pub flush_ms: u64,
+}
+
+/// One value for each lane.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByLane<T> {
+    /// Of lane express.
+    pub express: T,
+    /// Of lane standard.
+    pub standard: T,
+    /// Of lane bulk.
+    pub bulk: T,
+}
+
+impl<T: Copy> ByLane<T> {
+    /// The value of a lane.
+    pub fn of(&self, lane: Lane) -> T {
+        match lane {
+            Lane::Express => self.express,
+            Lane::Standard => self.standard,
+            Lane::Bulk => self.bulk,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks the ranges, and against what Kafka's clients may hold.
+    pub fn check(&self, kafka: &KafkaSettings, violations: &mut Violations) {
+        let letters = self.currency.len() == 3 && self.currency.bytes().all(|byte| byte.is_ascii_uppercase());
+        violations.require(letters, "ingest.currency", "three capital letters, such as \"IRR\"");
+        if let Err(error) = Served::new(&self.countries) {
+            violations.require(false, "ingest.countries", error.to_string().trim_start_matches("expected "));
+        }
+        violations.range("ingest.tariff_refresh_ms", self.tariff_refresh_ms, 100..=60_000);
+        self.http.check("ingest.http", violations);
+        self.limits.check(violations);
+        self.keys.check(violations);
+        self.produce.check(kafka, violations);
+    }
+}
+
+impl Limits {
+    fn check(&self, violations: &mut Violations) {
+        let mut range = |name: &str, value: usize, of: std::ops::RangeInclusive<usize>| {
+            violations.range(&format!("ingest.limits.{name}"), value, of);
+        };
+        range("message_body_bytes", self.message_body_bytes, 1_024..=1 << 20);
+        range("bulk_body_bytes", self.bulk_body_bytes, 1_024..=256 << 20);
+        range("bulk_bodies_bytes", self.bulk_bodies_bytes, self.bulk_body_bytes..=8 << 30);
+        range("bulk_workers", self.bulk_workers, 1..=256);
+        range("bulk_messages", self.bulk_messages, 1..=10_000);
+        range("bulk_lane_messages", self.bulk_lane_messages, 0..=10_000);
+        range("chunk_messages", self.chunk_messages, 1..=CHUNK_MESSAGES_MAX);
+        range("reference_characters", self.reference_characters, 1..=REFERENCE_CHARACTERS_MAX);
+        violations.range("ingest.limits.text_segments", self.text_segments, 1..=SEGMENTS_MAX);
+        violations.range("ingest.limits.ttl_seconds_max", self.ttl_seconds_max, 30..=259_200);
+        violations.range("ingest.limits.ttl_seconds_min", self.ttl_seconds_min, 1..=self.ttl_seconds_max);
+        for lane in Lane::ALL {
+            let key = format!("ingest.limits.ttl_seconds_default.{lane}");
+            let asked = self.ttl_seconds_min..=self.ttl_seconds_max;
+            violations.range(&key, self.ttl_seconds_default.of(lane), asked);
+        }
+    }
+}
+
+impl KeySettings {
+    fn check(&self, violations: &mut Violations) {
+        violations.range("ingest.keys.known_ms", self.known_ms, 0..=60_000);
+        violations.range("ingest.keys.unknown_ms", self.unknown_ms, 0..=60_000);
+        violations.range("ingest.keys.entries", self.entries, 100..=10_000_000);
+    }
+}
+
+impl ProduceSettings {
+    fn check(&self, kafka: &KafkaSettings, violations: &mut Violations) {
+        for lane in Lane::ALL {
+            violations.range(&format!("ingest.produce.linger_ms.{lane}"), self.linger_ms.of(lane), 0..=1_000);
+            let key = format!("ingest.produce.queue_bytes.{lane}");
+            let bytes = self.queue_bytes.of(lane);
+            // A call of the longest texts must fit, or it could never be sent.
+            violations.range(&key, bytes, 48 << 20..=QUEUE_BYTES_MAX);
+            let fits = (bytes as u64).saturating_mul(QUEUE_OVERHEAD) <= kafka.producer_queue_bytes;
+            violations.require(fits, &key, "at most half of kafka.producer_queue_bytes");
+        }
+        violations.range("ingest.produce.ack_timeout_ms", self.ack_timeout_ms, 100..=120_000);
+        violations.range("ingest.produce.flush_ms", self.flush_ms, 10..=600_000);
+    }
+}
+
+const _: () = assert!(DISTINCT_PRICES_MAX >= 1 && CHUNK_MESSAGES_MAX <= 256);
