@@ -55,7 +55,8 @@ impl LaneLoop {
     /// Offsets in sms.submitted are contiguous: a record beyond the position means that
     /// records are gone, and what they asked for must not be passed over in silence.
     fn stop_at_holes(&mut self) {
-        let beyond = |part: &Part| part.pending.front().is_some_and(|record| record.offset > part.next_offset);
+        let beyond =
+            |part: &Part| part.pending.front().is_some_and(|record| record.offset > part.next_offset);
         let holes: Vec<i32> = self.parts.iter().filter(|(_, part)| beyond(part)).map(|(p, _)| *p).collect();
         for partition in holes {
             tracing::error!(partition, lane = %self.lane, "a hole in sms.submitted: partition stops");

@@ -137,7 +137,12 @@ impl LaneLoop {
             // a decision of people.
             let subject = format!("{}/{partition}", self.lane);
             let detail = format!("sms.billed answers up to {from}, billed is {}", position.next_offset);
-            tracing::error!(partition, published = from, next_offset = position.next_offset, "O2: partition stops");
+            tracing::error!(
+                partition,
+                published = from,
+                next_offset = position.next_offset,
+                "O2: partition stops"
+            );
             self.common.health.raise_alarm("published_beyond_billed", &subject, &detail);
             return Ok(());
         }

@@ -41,9 +41,11 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
         let topic = common.topics.of(Stage::Submitted, lane);
         let (consumer, records) = Consumer::new(&common.kafka, &settings.consumer, vec![topic])?;
         let (name, thread) = names(lane);
-        lifecycle.spawn_thread(thread, Phase::Flush, move |stop| {
-            Ok(consumer.run(|| stop.is_requested())?)
-        })?;
+        lifecycle.spawn_thread(
+            thread,
+            Phase::Flush,
+            move |stop| Ok(consumer.run(|| stop.is_requested())?),
+        )?;
         let (changes, receiver) = mpsc::channel(CHANGES_MAX);
         let beat = Beat::new();
         let lane_loop = LaneLoop::new(common, settings, lane, records, receiver, beat.clone())?;

@@ -25,9 +25,7 @@ pub(crate) struct Meters {
 impl Meters {
     pub(crate) fn new(lane: Lane) -> Self {
         let lane = lane.as_str();
-        let chunks = |verdict: &'static str| {
-            counter!("smshub_billing_chunks_total", "lane" => lane, "verdict" => verdict)
-        };
+        let chunks = |verdict: &'static str| counter!("smshub_billing_chunks_total", "lane" => lane, "verdict" => verdict);
         Meters {
             paid: chunks("paid"),
             refused: chunks("refused"),

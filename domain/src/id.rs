@@ -75,9 +75,7 @@ impl ChunkId {
         if millis <= 0 || millis > MILLIS_MAX || node >= NODES_MAX {
             return None;
         }
-        Some(ChunkId(
-            millis << MILLIS_SHIFT | (node as i64) << NODE_SHIFT | (sequence as i64) << INDEX_BITS,
-        ))
+        Some(ChunkId(millis << MILLIS_SHIFT | (node as i64) << NODE_SHIFT | (sequence as i64) << INDEX_BITS))
     }
 
     /// The number, positive, a multiple of 256.

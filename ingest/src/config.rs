@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use domain::hold::DISTINCT_PRICES_MAX;
 use domain::id::CHUNK_MESSAGES_MAX;
 use domain::lane::Lane;
 use domain::phone::Served;
@@ -10,6 +9,9 @@ use platform::config::Violations;
 use platform::http::HttpLimits;
 use platform::kafka::KafkaSettings;
 use serde::{Deserialize, Serialize};
+use wire::submitted::CHUNK_BYTES_MAX;
+
+use crate::chunking::MESSAGE_BYTES_MAX;
 
 /// Segments of a message that may ever be allowed: what a chunk of one message is proven to hold.
 pub(crate) const SEGMENTS_MAX: u32 = 10;
@@ -18,8 +20,6 @@ pub(crate) const REFERENCE_CHARACTERS_MAX: usize = 64;
 /// librdkafka holds at most 100,000 records a producer; each is counted as 1 KiB at least, so
 /// this many bytes can never be more records than that.
 const QUEUE_BYTES_MAX: usize = 64 << 20;
-/// What librdkafka keeps beside a record's bytes, generously.
-const QUEUE_OVERHEAD: u64 = 2;
 
 /// Settings of the role ingest: section `ingest`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -140,7 +140,7 @@ impl Settings {
         self.http.check("ingest.http", violations);
         self.limits.check(violations);
         self.keys.check(violations);
-        self.produce.check(kafka, violations);
+        self.produce.check(&self.limits, kafka, violations);
     }
 }
 
@@ -177,19 +177,23 @@ impl KeySettings {
 }
 
 impl ProduceSettings {
-    fn check(&self, kafka: &KafkaSettings, violations: &mut Violations) {
+    fn check(&self, limits: &Limits, kafka: &KafkaSettings, violations: &mut Violations) {
         for lane in Lane::ALL {
             violations.range(&format!("ingest.produce.linger_ms.{lane}"), self.linger_ms.of(lane), 0..=1_000);
             let key = format!("ingest.produce.queue_bytes.{lane}");
             let bytes = self.queue_bytes.of(lane);
             // A call of the longest texts must fit, or it could never be sent.
-            violations.range(&key, bytes, 48 << 20..=QUEUE_BYTES_MAX);
-            let fits = (bytes as u64).saturating_mul(QUEUE_OVERHEAD) <= kafka.producer_queue_bytes;
-            violations.require(fits, &key, "at most half of kafka.producer_queue_bytes");
+            let largest_call = match lane {
+                Lane::Express => 1,
+                Lane::Standard => limits.bulk_lane_messages.clamp(1, limits.bulk_messages),
+                Lane::Bulk => limits.bulk_messages,
+            };
+            let least = largest_call * MESSAGE_BYTES_MAX + CHUNK_BYTES_MAX;
+            violations.range(&key, bytes, least..=QUEUE_BYTES_MAX);
+            let fits = bytes as u64 <= kafka.producer_queue_bytes;
+            violations.require(fits, &key, "at most kafka.producer_queue_bytes");
         }
         violations.range("ingest.produce.ack_timeout_ms", self.ack_timeout_ms, 100..=120_000);
         violations.range("ingest.produce.flush_ms", self.flush_ms, 10..=600_000);
     }
 }
-
-const _: () = assert!(DISTINCT_PRICES_MAX >= 1 && CHUNK_MESSAGES_MAX <= 256);

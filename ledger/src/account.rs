@@ -37,16 +37,14 @@ pub async fn create(
     lines: &[String],
 ) -> Result<Option<i64>, sqlx::Error> {
     let made: Option<(i64,)> = match id {
-        Some(id) => {
-            sqlx::query_as(
-                "insert into account (id, name, lines) values ($1, $2, $3) on conflict do nothing returning id",
-            )
-            .bind(id)
-            .bind(name)
-            .bind(lines)
-            .fetch_optional(connection)
-            .await?
-        }
+        Some(id) => sqlx::query_as(
+            "insert into account (id, name, lines) values ($1, $2, $3) on conflict do nothing returning id",
+        )
+        .bind(id)
+        .bind(name)
+        .bind(lines)
+        .fetch_optional(connection)
+        .await?,
         None => {
             // An id chosen by hand may stand where the sequence comes to: it is passed over.
             sqlx::query_as(

@@ -151,7 +151,9 @@ async fn sources(connection: &mut PgConnection, report: &mut Report) -> Result<(
     .await?;
     for (chunk, topic, partition, offset) in collisions {
         let chunk = chunk.unwrap_or_default();
-        report.violation(Invariant::L3, || format!("chunk {chunk} came again with another content at {topic}/{partition}@{offset}"));
+        report.violation(Invariant::L3, || {
+            format!("chunk {chunk} came again with another content at {topic}/{partition}@{offset}")
+        });
     }
     Ok(())
 }

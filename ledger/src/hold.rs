@@ -103,7 +103,8 @@ impl TryFrom<StoredHold> for HoldRow {
         let paid = u16::try_from(stored.paid).map_err(|_| corrupt("paid"))?;
         let distinct = stored.prices.into_iter().map(Money::new).collect();
         let prices = Prices::new(distinct, stored.price_index, size).map_err(LedgerError::prices(number))?;
-        let bits = |text: &str| Bits::from_bit_string(text).map_err(|error| LedgerError::corrupt(number, error));
+        let bits =
+            |text: &str| Bits::from_bit_string(text).map_err(|error| LedgerError::corrupt(number, error));
         let decided = Decided::new(paid, bits(&stored.settled)?, bits(&stored.voided)?);
         Ok(HoldRow {
             chunk: ChunkId::new(number).ok_or(corrupt("chunk_id"))?,
@@ -226,7 +227,8 @@ async fn insert(connection: &mut PgConnection, new: &[(&Request, Hold)]) -> Resu
         new.iter().map(|(request, hold)| of(request, hold)).collect()
     };
     // unnest would flatten arrays of arrays: prices travel as text and are cast.
-    let prices: Vec<String> = new.iter().map(|(request, _)| array_literal(request.prices.distinct())).collect();
+    let prices: Vec<String> =
+        new.iter().map(|(request, _)| array_literal(request.prices.distinct())).collect();
     sqlx::query(
         "insert into hold (chunk_id, account_id, topic, partition, source_offset, request_hash, size,
                            prices, price_index, paid, cost)

@@ -56,7 +56,9 @@ pub async fn ensure(
 ) -> Result<Ranges, sqlx::Error> {
     let today = now.0.div_euclid(DAY_MS);
     // Several processes do this at the same time after midnight.
-    sqlx::query("select pg_advisory_xact_lock(hashtext('smshub.hold.ranges'))").execute(&mut *connection).await?;
+    sqlx::query("select pg_advisory_xact_lock(hashtext('smshub.hold.ranges'))")
+        .execute(&mut *connection)
+        .await?;
     for day in today - 1..=today + i64::from(days_ahead) {
         let (from, to) = (UnixMillis(day * DAY_MS), UnixMillis((day + 1) * DAY_MS));
         let date = chrono::DateTime::from_timestamp_millis(from.0).unwrap_or_default().format("%Y%m%d");

@@ -70,7 +70,8 @@ async fn lock(
     finals: &BTreeMap<ChunkId, Finals>,
 ) -> Result<BTreeMap<ChunkId, HoldRow>, LedgerError> {
     let ids: Vec<i64> = finals.keys().map(|chunk| chunk.get()).collect();
-    let statement = format!("select {COLUMNS} from hold where chunk_id = any($1) order by chunk_id for update");
+    let statement =
+        format!("select {COLUMNS} from hold where chunk_id = any($1) order by chunk_id for update");
     let rows: Vec<StoredHold> =
         sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(ids).fetch_all(connection).await?;
     rows.into_iter().map(|row| HoldRow::try_from(row).map(|row| (row.chunk, row))).collect()
@@ -140,7 +141,8 @@ fn entries_of(settlements: &BTreeMap<ChunkId, Settlement>) -> Vec<Entry> {
     let mut entries = Vec::new();
     for (chunk, settlement) in settlements {
         let Settlement { account, movement, settled, refunded } = *settlement;
-        for (kind, amount, bits) in [("settle", settled, movement.settle), ("void", refunded, movement.void)] {
+        for (kind, amount, bits) in [("settle", settled, movement.settle), ("void", refunded, movement.void)]
+        {
             if !bits.is_empty() {
                 entries.push(Entry { account, kind, amount, chunk: *chunk, bits });
             }

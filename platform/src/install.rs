@@ -26,7 +26,9 @@ pub enum InstallError {
         advice: &'static str,
     },
     /// A topic ends before a stored position: Kafka lost records.
-    #[error("{topic}/{partition} ends at {end}, before the position {position} of {role}: Kafka lost its tail")]
+    #[error(
+        "{topic}/{partition} ends at {end}, before the position {position} of {role}: Kafka lost its tail"
+    )]
     LostTail {
         /// The topic.
         topic: String,
@@ -80,11 +82,13 @@ pub async fn create(
     prefix: &str,
     partitions: i32,
 ) -> Result<Vec<String>, InstallError> {
-    sqlx::query("insert into install (generation, partitions, hash_name) values (1, $1, $2) on conflict do nothing")
-        .bind(partitions)
-        .bind(HASH_NAME)
-        .execute(pool)
-        .await?;
+    sqlx::query(
+        "insert into install (generation, partitions, hash_name) values (1, $1, $2) on conflict do nothing",
+    )
+    .bind(partitions)
+    .bind(HASH_NAME)
+    .execute(pool)
+    .await?;
     let install = read(pool).await?;
     same_partitions(partitions, install.partitions)?;
     let topics = Topics::new(prefix, install.generation);
@@ -94,12 +98,14 @@ pub async fn create(
         return Err(made_anew(name, "made anew", "the one of the installation"));
     }
     for (name, described) in describe_when_known(admin, &topics).await? {
-        sqlx::query("insert into topic (name, generation, topic_id) values ($1, $2, $3) on conflict do nothing")
-            .bind(&name)
-            .bind(install.generation)
-            .bind(&described.id)
-            .execute(pool)
-            .await?;
+        sqlx::query(
+            "insert into topic (name, generation, topic_id) values ($1, $2, $3) on conflict do nothing",
+        )
+        .bind(&name)
+        .bind(install.generation)
+        .bind(&described.id)
+        .execute(pool)
+        .await?;
     }
     ensure_positions(pool, &topics, install.partitions).await?;
     check(pool, admin, prefix, partitions).await?;
@@ -152,7 +158,8 @@ async fn describe_when_known(
 }
 
 async fn known_topics(pool: &PgPool) -> Result<BTreeMap<String, String>, InstallError> {
-    let rows: Vec<(String, String)> = sqlx::query_as("select name, topic_id from topic").fetch_all(pool).await?;
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("select name, topic_id from topic").fetch_all(pool).await?;
     Ok(rows.into_iter().collect())
 }
 

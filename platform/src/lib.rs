@@ -3,12 +3,12 @@
 pub mod config;
 pub mod health;
 pub mod http;
+pub mod install;
+pub mod kafka;
 pub mod lifecycle;
 pub mod management;
 pub mod metrics;
-pub mod telemetry;
-pub mod install;
-pub mod kafka;
 pub mod ownership;
 pub mod postgres;
 pub mod role;
+pub mod telemetry;

@@ -114,7 +114,11 @@ impl Attempt {
             },
             Kind::Outcomes(outcomes) => AttemptKind::Outcomes {
                 connector: outcomes.connector,
-                slices: outcomes.slices.into_iter().map(OutcomeSlice::from_proto).collect::<Result<_, _>>()?,
+                slices: outcomes
+                    .slices
+                    .into_iter()
+                    .map(OutcomeSlice::from_proto)
+                    .collect::<Result<_, _>>()?,
             },
         };
         Ok(Attempt { epoch: message.epoch, at: UnixMillis(message.at_ms), kind })
@@ -153,7 +157,11 @@ impl OutcomeSlice {
             attempt: self.of.attempt.into(),
             positions: messages.iter().map(|message| message.position).collect(),
             outcomes: messages.iter().map(|message| message.outcome.code()).collect(),
-            codes: if no_codes { vec![] } else { messages.iter().map(|message| message.code.into()).collect() },
+            codes: if no_codes {
+                vec![]
+            } else {
+                messages.iter().map(|message| message.code.into()).collect()
+            },
             operator_ids: if no_ids {
                 vec![]
             } else {
@@ -184,7 +192,8 @@ impl OutcomeSlice {
 }
 
 fn slice_of(account: i64, chunk: i64, size: u32, part: u32, attempt: u32) -> Result<SliceOf, WireError> {
-    let size_fits = u16::try_from(size).ok().filter(|size| (1..=CHUNK_MESSAGES_MAX).contains(&usize::from(*size)));
+    let size_fits =
+        u16::try_from(size).ok().filter(|size| (1..=CHUNK_MESSAGES_MAX).contains(&usize::from(*size)));
     let attempt_fits = u8::try_from(attempt).ok().filter(|attempt| *attempt > 0);
     Ok(SliceOf {
         account,

@@ -77,7 +77,8 @@ impl Chunk {
 
     /// The customer's reference of the message at `index`, where there is one.
     pub fn reference(&self, index: usize) -> Option<&str> {
-        let one = if self.references.len() == 1 { self.references.first() } else { self.references.get(index) };
+        let one =
+            if self.references.len() == 1 { self.references.first() } else { self.references.get(index) };
         one.map(String::as_str).filter(|reference| !reference.is_empty())
     }
 
@@ -110,8 +111,8 @@ impl Chunk {
 
     /// From the bytes that a billed record carries.
     pub(crate) fn decode_bare(bytes: Bytes) -> Result<Self, WireError> {
-        let message = proto::Submitted::decode(bytes)
-            .map_err(|error| WireError::Undecodable(error.to_string()))?;
+        let message =
+            proto::Submitted::decode(bytes).map_err(|error| WireError::Undecodable(error.to_string()))?;
         Chunk::from_proto(message)
     }
 

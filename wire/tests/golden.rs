@@ -99,7 +99,10 @@ fn billed() {
 fn attempts() {
     let intent = IntentSlice { of: slice_of(), bits: Bits::prefix(2) };
     let message = |position, outcome, code, id: &str| MessageOutcome {
-        position, outcome, code, operator_id: id.into(),
+        position,
+        outcome,
+        code,
+        operator_id: id.into(),
     };
     let outcomes = OutcomeSlice {
         of: slice_of(),

@@ -204,9 +204,22 @@ impl MessageState {
         let [s0, s1, s2, s3] = self.sent_at.to_le_bytes();
         let [f0, f1, f2, f3] = self.final_at.to_le_bytes();
         [
-            self.status.code(), self.reason as u8, self.closed, self.failed,
-            u8::from(self.late_receipt), 0, code_low, code_high,
-            s0, s1, s2, s3, f0, f1, f2, f3,
+            self.status.code(),
+            self.reason as u8,
+            self.closed,
+            self.failed,
+            u8::from(self.late_receipt),
+            0,
+            code_low,
+            code_high,
+            s0,
+            s1,
+            s2,
+            s3,
+            f0,
+            f1,
+            f2,
+            f3,
         ]
     }
 
@@ -267,8 +280,11 @@ mod tests {
                 if matches!(closing, Some(Outcome::Taken | Outcome::LeftToReceipt)) {
                     let receipt = if delivered { Receipt::Delivered } else { Receipt::Undelivered };
                     let heard = [Receipt::Nothing, Receipt::OnTheWay, receipt];
-                    facts.extend(heard.iter().take(usize::from(receipts) + 1).map(|receipt| {
-                        Fact::Receipt { attempt: last, receipt: *receipt, code: 2, at: 20 }
+                    facts.extend(heard.iter().take(usize::from(receipts) + 1).map(|receipt| Fact::Receipt {
+                        attempt: last,
+                        receipt: *receipt,
+                        code: 2,
+                        at: 20,
                     }));
                 }
                 facts

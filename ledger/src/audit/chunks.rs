@@ -85,12 +85,15 @@ impl ChunkAudit<'_> {
             self.report.violation(Invariant::L4, || format!("chunk {chunk}: a message is in two entries"));
         }
         if (row.decided.settled(), row.decided.voided()) != (entries.settled, entries.voided) {
-            self.report.violation(Invariant::L4, || format!("chunk {chunk}: its maps are not those of its entries"));
+            self.report
+                .violation(Invariant::L4, || format!("chunk {chunk}: its maps are not those of its entries"));
         }
         let open = row.decided.undecided().len() as u64;
         self.report.in_flight += open;
         if open > 0 && self.expect == Expect::Quiescence {
-            self.report.violation(Invariant::S1, || format!("chunk {chunk}: {open} messages are neither settled nor voided"));
+            self.report.violation(Invariant::S1, || {
+                format!("chunk {chunk}: {open} messages are neither settled nor voided")
+            });
         }
     }
 
@@ -103,7 +106,8 @@ impl ChunkAudit<'_> {
         .fetch_all(connection)
         .await?;
         for (id, chunk) in orphans {
-            self.report.violation(Invariant::L4, || format!("entry {id} is of chunk {chunk}, which has no hold"));
+            self.report
+                .violation(Invariant::L4, || format!("entry {id} is of chunk {chunk}, which has no hold"));
         }
         Ok(())
     }
@@ -130,7 +134,8 @@ async fn entries(
         *map = map.union(bits);
         let due = row.prices.cost_of(&bits);
         if due != Money::new(amount) || account != row.account {
-            sum.wrong_amount = Some(format!("entry {id} moves {amount} of account {account}; its messages cost {due}"));
+            sum.wrong_amount =
+                Some(format!("entry {id} moves {amount} of account {account}; its messages cost {due}"));
         }
     }
     Ok(sums)

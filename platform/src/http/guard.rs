@@ -106,3 +106,39 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         self.check_write(cx, result)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    const HEAD_TIMEOUT: Duration = Duration::from_millis(50);
+    const LONG: Duration = Duration::from_secs(60);
+
+    async fn after_a_first_byte(activity: &Activity) -> (Guarded<DuplexStream>, DuplexStream) {
+        let (mut client, stream) = duplex(64);
+        let mut guarded = Guarded::new(stream, activity.clone(), HEAD_TIMEOUT, LONG);
+        client.write_all(b"G").await.unwrap();
+        assert_eq!(guarded.read_u8().await.unwrap(), b'G');
+        (guarded, client)
+    }
+
+    #[tokio::test]
+    async fn a_head_that_does_not_end_times_out() {
+        let (mut guarded, _client) = after_a_first_byte(&Activity::default()).await;
+        assert_eq!(guarded.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    /// A request may begin and end without a read in between.
+    #[tokio::test]
+    async fn a_head_that_ended_does_not_time_out() {
+        let activity = Activity::default();
+        let (mut guarded, _client) = after_a_first_byte(&activity).await;
+        drop(activity.begin());
+        let waited = tokio::time::timeout(HEAD_TIMEOUT * 4, guarded.read_u8()).await;
+        assert!(waited.is_err(), "{waited:?}");
+    }
+}

@@ -208,7 +208,8 @@ impl Consumer {
                 let mut list = TopicPartitionList::new();
                 list.add_partition_offset(self.name(topic), partition, Offset::Offset(from))?;
                 self.inner.incremental_assign(&list)?;
-                self.assigned.insert((topic, partition), Assigned { serial, flow, read: from, paused: false });
+                self.assigned
+                    .insert((topic, partition), Assigned { serial, flow, read: from, paused: false });
             }
             Command::Unassign { topic, partition } => {
                 if self.assigned.remove(&(topic, partition)).is_some() {

@@ -90,6 +90,9 @@ impl Tail {
             }
         }
         self.consumer.unassign()?;
-        Err(KafkaProblem::Admin { doing: "reading a stretch", why: format!("{topic}/{partition} fell silent") })
+        Err(KafkaProblem::Admin {
+            doing: "reading a stretch",
+            why: format!("{topic}/{partition} fell silent"),
+        })
     }
 }

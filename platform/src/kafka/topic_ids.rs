@@ -28,7 +28,11 @@ impl<T> Drop for Owned<T> {
 }
 
 fn owned<T>(pointer: *mut T, free: unsafe extern "C" fn(*mut T)) -> Result<Owned<T>, KafkaProblem> {
-    if pointer.is_null() { Err(problem("the library returned nothing".into())) } else { Ok(Owned { pointer, free }) }
+    if pointer.is_null() {
+        Err(problem("the library returned nothing".into()))
+    } else {
+        Ok(Owned { pointer, free })
+    }
 }
 
 fn problem(why: String) -> KafkaProblem {
@@ -51,7 +55,10 @@ pub(super) fn describe(
     let event = unsafe {
         let queue = owned(sys::rd_kafka_queue_new(client), sys::rd_kafka_queue_destroy)?;
         let options = owned(
-            sys::rd_kafka_AdminOptions_new(client, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS),
+            sys::rd_kafka_AdminOptions_new(
+                client,
+                sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+            ),
             sys::rd_kafka_AdminOptions_destroy,
         )?;
         let wanted = owned(

@@ -37,7 +37,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use std::io::{BufRead, BufReader, Write};
-    use std::process::{Command, Stdio};
+    use std::process::{Child, Command, Stdio};
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -55,6 +56,19 @@ mod tests {
         });
     }
 
+    /// None, after killing it, if it does not end.
+    fn exit_code(child: &mut Child) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap().code()
+    }
+
     #[test]
     fn second_signal_exits_at_once() {
         let mut child = Command::new(std::env::current_exe().unwrap())
@@ -70,6 +84,6 @@ mod tests {
         kill("-TERM");
         assert!(lines.any(|line| line.ends_with("stopping")));
         kill("-INT");
-        assert_eq!(child.wait().unwrap().code(), Some(IMPATIENT));
+        assert_eq!(exit_code(&mut child), Some(IMPATIENT));
     }
 }

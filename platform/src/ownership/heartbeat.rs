@@ -82,7 +82,8 @@ impl Heartbeat {
         // The deadline counts from before the request was sent: the database counts later.
         let sent = clock::boot_ms();
         let process = self.standing.process();
-        let Some(renewal) = registry::renew(&self.pool, process, millis(self.settings.alive_ms)).await? else {
+        let Some(renewal) = registry::renew(&self.pool, process, millis(self.settings.alive_ms)).await?
+        else {
             return self.come_back().await;
         };
         let deadline = sent + millis(self.settings.alive_ms) - millis(self.settings.margin_ms);

@@ -1,7 +1,7 @@
 //! The rows `process` and `node`: who is alive, and who mints under which number.
 
-use super::data_folder::DataFolder;
 use super::Role;
+use super::data_folder::DataFolder;
 use domain::time::UnixMillis;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -67,7 +67,11 @@ pub(super) async fn register(
 
 /// Renews the process's life. Nothing comes back where it has lapsed: others may have
 /// declared it dead, and it must not come back under the same id.
-pub(super) async fn renew(pool: &PgPool, process: Uuid, alive_ms: i64) -> Result<Option<Renewal>, sqlx::Error> {
+pub(super) async fn renew(
+    pool: &PgPool,
+    process: Uuid,
+    alive_ms: i64,
+) -> Result<Option<Renewal>, sqlx::Error> {
     sqlx::query_as(
         "update process set alive_until = clock_timestamp() + $2 * interval '1 millisecond'
          where id = $1 and not dead and alive_until > clock_timestamp()
@@ -93,7 +97,9 @@ pub(super) async fn take_node(
 ) -> Result<Option<Node>, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     if let Some(reserved) = folder.reserved() {
-        let taken = claim(&mut transaction, process, i16::from(reserved.node), Some(reserved.process), mint_ms).await?;
+        let taken =
+            claim(&mut transaction, process, i16::from(reserved.node), Some(reserved.process), mint_ms)
+                .await?;
         if let Some(until) = taken {
             transaction.commit().await?;
             let not_before = UnixMillis(reserved.until_ms + 1);

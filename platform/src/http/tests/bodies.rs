@@ -59,6 +59,19 @@ async fn a_body_beyond_the_bound_is_413() {
 }
 
 #[tokio::test]
+async fn a_body_somewhat_beyond_the_bound_is_read_to_its_end() {
+    let server = patient().await;
+    for request in [sized(900_000), chunked(&[500_000, 500_000])] {
+        let mut client = server.connect().await;
+        client.write(&request).await;
+        assert_eq!(client.answer().await.status, 413);
+        // Nothing of it is left in the way of the next request.
+        client.write(&sized(3)).await;
+        assert_eq!(client.answer().await.body, "3");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_pauses_is_408() {
     let server = Server::start(limits(), router(60_000, 100)).await;
     let mut client = server.connect().await;

@@ -70,11 +70,11 @@ async fn the_timer_of_heads_does_not_run_between_or_during_requests() {
     let server = Server::start(limits, router().route("/slow", get(slow))).await;
     let mut client = server.connect().await;
     tokio::time::sleep(Duration::from_millis(250)).await;
-    for _ in 0..2 {
+    for (path, body) in [("/slow", "slow"), ("/", "hello"), ("/slow", "slow")] {
         // In two pieces, so that the timer is started.
-        client.write("GET /slow HTTP/1.1\r\n").await;
+        client.write(&format!("GET {path} HTTP/1.1\r\n")).await;
         client.write("Host: x\r\n\r\n").await;
-        assert_eq!(client.answer().await.body, "slow");
+        assert_eq!(client.answer().await.body, body);
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }

@@ -1,0 +1,84 @@
+//! Settings of the reconciler.
+
+use crate::schedule::Schedule;
+use domain::lane::Lane;
+use platform::config::Violations;
+use platform::kafka::consumer::ConsumerLimits;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Chunks in one transaction at most, whatever is set: a longer one holds accounts too long.
+const CHUNKS_MAX: usize = 500;
+
+/// Settings of the reconciler.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// What one worker's consumer may have in hand (there is one a lane, and one for
+    /// receipts). At half of it everything is stored at once.
+    pub consumer: ConsumerLimits,
+    /// Chunks in one transaction at most. (A single record of more chunks is stored alone.)
+    pub chunks_per_transaction: usize,
+    /// How long a billed record waits for company before its content is stored, in
+    /// milliseconds: messages are shown to customers from then on.
+    pub content_flush_ms: u64,
+    /// How long outcomes of express messages are merged in memory before they are stored,
+    /// in milliseconds.
+    pub express_flush_ms: u64,
+    /// The same for standard.
+    pub standard_flush_ms: u64,
+    /// The same for bulk.
+    pub bulk_flush_ms: u64,
+    /// The same for receipts, of whatever lane.
+    pub receipts_flush_ms: u64,
+    /// How often receipts that came before their chunk are looked at again, in milliseconds.
+    pub pending_every_ms: u64,
+    /// When an operator is asked for receipts: seconds after it took the first message of a
+    /// chunk that is still open, rising. After the last, the last is repeated as an interval.
+    pub poll_schedule_s: Vec<u32>,
+    /// An operator is not asked later than so many seconds after it took the message.
+    pub poll_window_s: u32,
+    /// How long a transaction may take before it is given up and tried again, in milliseconds.
+    pub transaction_timeout_ms: u64,
+    /// The longest pause after a transaction that failed, in milliseconds.
+    pub retry_longest_ms: u64,
+    /// A worker that makes no progress for so long is not ready, in milliseconds.
+    pub stale_after_ms: u64,
+}
+
+impl Settings {
+    /// Collects what is out of range.
+    pub fn check(&self, violations: &mut Violations) {
+        let mut range = |key: &str, value: u64, from: u64, to: u64| {
+            violations.range(&format!("dlr_reconciler.{key}"), value, from..=to);
+        };
+        range("consumer.in_hand_records", self.consumer.in_hand_records.into(), 2, 1_000_000);
+        range("consumer.in_hand_bytes", self.consumer.in_hand_bytes, 1 << 20, 4 << 30);
+        range("consumer.ahead_records", self.consumer.ahead_records.into(), 2, 1_000_000);
+        range("content_flush_ms", self.content_flush_ms, 1, 1_000);
+        range("express_flush_ms", self.express_flush_ms, 1, 1_000);
+        range("standard_flush_ms", self.standard_flush_ms, 1, 5_000);
+        range("bulk_flush_ms", self.bulk_flush_ms, 1, 30_000);
+        range("receipts_flush_ms", self.receipts_flush_ms, 1, 1_000);
+        range("pending_every_ms", self.pending_every_ms, 100, 60_000);
+        range("transaction_timeout_ms", self.transaction_timeout_ms, 1_000, 60_000);
+        range("retry_longest_ms", self.retry_longest_ms, 100, 60_000);
+        range("stale_after_ms", self.stale_after_ms, 1_000, 600_000);
+        range("poll_window_s", self.poll_window_s.into(), 1, 30 * 86_400);
+        violations.range("dlr_reconciler.chunks_per_transaction", self.chunks_per_transaction, 1..=CHUNKS_MAX);
+        violations.require(
+            Schedule::new(&self.poll_schedule_s, self.poll_window_s).is_some(),
+            "dlr_reconciler.poll_schedule_s",
+            "1 to 32 numbers of seconds, from 1, rising",
+        );
+    }
+
+    /// How long outcomes of a lane are merged in memory.
+    pub(crate) fn lane_flush(&self, lane: Lane) -> Duration {
+        Duration::from_millis(match lane {
+            Lane::Express => self.express_flush_ms,
+            Lane::Standard => self.standard_flush_ms,
+            Lane::Bulk => self.bulk_flush_ms,
+        })
+    }
+}

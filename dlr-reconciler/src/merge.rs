@@ -1,0 +1,199 @@
+//! What was read and is not stored yet, by chunk. Pure: no clock, no database.
+
+use crate::read::{Stream, Understood, Undecodable};
+use bytes::Bytes;
+use domain::id::ChunkId;
+use domain::lane::Lane;
+use domain::status::Fact;
+use domain::time::UnixMillis;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use wire::receipts::ReceiptSlice;
+
+#[cfg(test)]
+mod tests;
+
+/// How the state row of a chunk is made where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NewRow {
+    pub(crate) account: i64,
+    pub(crate) lane: Lane,
+    pub(crate) partition: i32,
+    /// Messages of the chunk.
+    pub(crate) size: u16,
+}
+
+/// Receipts as they were heard: kept as they are where their chunk is not known yet.
+#[derive(Debug)]
+pub(crate) struct Slice {
+    pub(crate) connector: Arc<str>,
+    pub(crate) at: UnixMillis,
+    pub(crate) polled: bool,
+    pub(crate) slice: ReceiptSlice,
+}
+
+/// What was heard of one chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// By position in the chunk. What cannot change a state is not among them.
+    pub(crate) facts: Vec<(u8, Fact)>,
+    /// Nothing: there must be a state row already (receipts make none).
+    pub(crate) row: Option<NewRow>,
+    /// The connector of outcomes that close messages.
+    pub(crate) sent_by: Option<Arc<str>>,
+    /// Whether the operator answered a poll.
+    pub(crate) polled: bool,
+    /// The receipts among it.
+    pub(crate) slices: Vec<Slice>,
+}
+
+/// A chunk as it was billed.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) chunk: ChunkId,
+    pub(crate) account: i64,
+    pub(crate) lane: Lane,
+    pub(crate) messages: u16,
+    /// First chunk of its call, chunks and messages in it.
+    pub(crate) call: (ChunkId, u32, u32),
+    /// The billed record.
+    pub(crate) record: Bytes,
+}
+
+/// The operator's ids of the messages of one call.
+#[derive(Debug)]
+pub(crate) struct OperatorIds {
+    pub(crate) chunk: ChunkId,
+    pub(crate) attempt: u8,
+    pub(crate) connector: Arc<str>,
+    /// At least one, in the order of `ids`.
+    pub(crate) positions: Vec<u8>,
+    /// One a line.
+    pub(crate) ids: String,
+}
+
+/// A record that nobody can read.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    pub(crate) offset: i64,
+    pub(crate) record: Bytes,
+}
+
+/// What one partition of one topic brought since its stored position.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    from: i64,
+    to: i64,
+    pub(crate) chunks: BTreeMap<ChunkId, Heard>,
+    pub(crate) contents: Vec<Content>,
+    pub(crate) operator_ids: Vec<OperatorIds>,
+    pub(crate) unreadable: Vec<Unreadable>,
+}
+
+/// What to do with a record that cannot be understood.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Its effects are in the batch.
+    Taken,
+    /// It will be parked.
+    Parked,
+    /// It must not be skipped: the partition stops in front of it.
+    Stops,
+}
+
+impl Batch {
+    /// Nothing read yet from the stored position on.
+    pub(crate) fn new(from: i64) -> Self {
+        Batch {
+            from,
+            to: from,
+            chunks: BTreeMap::new(),
+            contents: Vec::new(),
+            operator_ids: Vec::new(),
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// The stored position.
+    pub(crate) fn from(&self) -> i64 {
+        self.from
+    }
+
+    /// The position to store with everything in here.
+    pub(crate) fn to(&self) -> i64 {
+        self.to
+    }
+
+    /// Whether there is no position to store.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.from == self.to
+    }
+
+    /// Offsets in here.
+    pub(crate) fn width(&self) -> i64 {
+        self.to - self.from
+    }
+
+    /// How many chunks it touches.
+    pub(crate) fn size(&self) -> usize {
+        self.chunks.len().max(self.contents.len())
+    }
+
+    /// Takes in what the record at `offset` brings; offsets come rising. Skipping an
+    /// attempt or a verdict would lose or repeat a message; a receipt can be looked at later.
+    pub(crate) fn take(
+        &mut self,
+        stream: Stream,
+        offset: i64,
+        record: &Bytes,
+        understood: Result<Understood, Undecodable>,
+    ) -> Verdict {
+        let verdict = match understood {
+            Ok(understood) => {
+                self.absorb(understood);
+                Verdict::Taken
+            }
+            Err(_) if stream == Stream::Receipts => {
+                self.unreadable.push(Unreadable { offset, record: record.clone() });
+                Verdict::Parked
+            }
+            Err(_) => return Verdict::Stops,
+        };
+        self.to = offset + 1;
+        verdict
+    }
+
+    fn absorb(&mut self, understood: Understood) {
+        for (chunk, heard) in understood.chunks {
+            self.chunks.entry(chunk).or_default().add(heard);
+        }
+        self.contents.extend(understood.content);
+        self.operator_ids.extend(understood.operator_ids);
+    }
+}
+
+impl Heard {
+    pub(crate) fn add(&mut self, mut more: Heard) {
+        if self.facts.is_empty() {
+            self.facts = more.facts;
+        } else {
+            self.facts.append(&mut more.facts);
+        }
+        self.row = self.row.or(more.row);
+        self.sent_by = self.sent_by.take().or(more.sent_by);
+        self.polled |= more.polled;
+        self.slices.append(&mut more.slices);
+    }
+}
+
+/// What several batches say of each chunk, by chunk id. (Receipts of one chunk may come
+/// from several partitions.)
+pub(crate) fn by_chunk<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> BTreeMap<ChunkId, Vec<&'a Heard>> {
+    let mut chunks: BTreeMap<ChunkId, Vec<&Heard>> = BTreeMap::new();
+    for batch in batches {
+        for (chunk, heard) in &batch.chunks {
+            chunks.entry(*chunk).or_default().push(heard);
+        }
+    }
+    chunks
+}

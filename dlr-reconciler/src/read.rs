@@ -1,0 +1,188 @@
+//! Understanding a record: what it brings of which chunk. Pure.
+
+use crate::merge::{Content, Heard, NewRow, OperatorIds, Slice};
+use bytes::Bytes;
+use domain::id::ChunkId;
+use domain::lane::Lane;
+use domain::outcome::Receipt;
+use domain::status::Fact;
+use domain::time::UnixMillis;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use wire::attempt::{Attempt, AttemptKind, OutcomeSlice};
+use wire::billed::{Billed, Verdict};
+use wire::receipts::{ReceiptSlice, Receipts};
+use wire::submitted::Chunk;
+use wire::WireError;
+
+/// What a topic carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// `sms.billed.<lane>`.
+    Billed(Lane),
+    /// `sms.attempts.<lane>`.
+    Attempts(Lane),
+    /// `sms.receipts`.
+    Receipts,
+}
+
+/// What one record brings.
+#[derive(Debug, Default)]
+pub(crate) struct Understood {
+    pub(crate) chunks: Vec<(ChunkId, Heard)>,
+    pub(crate) content: Option<Content>,
+    pub(crate) operator_ids: Vec<OperatorIds>,
+    /// Operators' ids that cannot be kept.
+    pub(crate) ids_refused: u32,
+}
+
+/// A record that cannot be understood, and why (without its content).
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Undecodable {
+    /// It is not what the stream carries.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The code that reads it panicked.
+    #[error("the code that reads it panicked")]
+    Panicked,
+}
+
+impl Stream {
+    /// The word for logs and metrics.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Stream::Billed(_) => "billed",
+            Stream::Attempts(_) => "attempts",
+            Stream::Receipts => "receipts",
+        }
+    }
+}
+
+/// Understands a record of `partition`. A panic in here is a record that cannot be
+/// understood: the process must not die of it at every start.
+pub(crate) fn read(stream: Stream, partition: i32, record: &Bytes) -> Result<Understood, Undecodable> {
+    let understood = catch_unwind(AssertUnwindSafe(|| match stream {
+        Stream::Billed(lane) => Ok(billed(Billed::decode(record)?, lane, partition, record)),
+        Stream::Attempts(lane) => attempt(Attempt::decode(record)?, lane, partition),
+        Stream::Receipts => receipts(Receipts::decode(record)?),
+    }));
+    Ok(understood.map_err(|_| Undecodable::Panicked)??)
+}
+
+fn billed(record: Billed, lane: Lane, partition: i32, value: &Bytes) -> Understood {
+    match record.verdict {
+        Verdict::Paid { paid, chunk } => recorded(&chunk, paid, lane, partition, value),
+        Verdict::Refused { chunk } => recorded(&chunk, 0, lane, partition, value),
+        Verdict::Noop => Understood::default(),
+    }
+}
+
+fn recorded(chunk: &Chunk, paid: u16, lane: Lane, partition: i32, value: &Bytes) -> Understood {
+    let size = u16::try_from(chunk.len()).unwrap_or(u16::MAX);
+    let content = Content {
+        chunk: chunk.id,
+        account: chunk.account,
+        lane,
+        messages: size,
+        call: (chunk.call_id, chunk.call_chunks, chunk.call_messages),
+        record: value.clone(),
+    };
+    let unpaid = (paid..size).filter_map(|position| u8::try_from(position).ok());
+    let heard = Heard {
+        facts: unpaid.map(|position| (position, Fact::Unpaid)).collect(),
+        row: Some(NewRow { account: chunk.account, lane, partition, size }),
+        ..Heard::default()
+    };
+    // What is paid for in full is `queued` by its content alone.
+    let chunks = if heard.facts.is_empty() { vec![] } else { vec![(chunk.id, heard)] };
+    Understood { chunks, content: Some(content), ..Understood::default() }
+}
+
+fn attempt(record: Attempt, lane: Lane, partition: i32) -> Result<Understood, WireError> {
+    // Fences void only what does not close a message, and that does not change its state.
+    let AttemptKind::Outcomes { connector, slices } = record.kind else { return Ok(Understood::default()) };
+    let connector = name(&connector)?;
+    let mut understood = Understood::default();
+    for slice in slices {
+        let ids = operator_ids(&slice, &connector, &mut understood.ids_refused);
+        understood.operator_ids.extend(ids);
+        let at = after(slice.of.chunk, record.at);
+        let mut heard = Heard {
+            facts: Vec::with_capacity(slice.messages.len()),
+            row: Some(NewRow { account: slice.of.account, lane, partition, size: slice.of.chunk_size }),
+            ..Heard::default()
+        };
+        for message in &slice.messages {
+            if u16::from(message.position) >= slice.of.chunk_size {
+                return Err(WireError::Invalid { field: "positions", detail: "inside the chunk" });
+            }
+            if message.outcome.closes() {
+                let (attempt, outcome, code) = (slice.of.attempt, message.outcome, message.code);
+                heard.facts.push((message.position, Fact::Outcome { attempt, outcome, code, at }));
+                heard.sent_by.get_or_insert_with(|| Arc::clone(&connector));
+            }
+        }
+        understood.chunks.push((slice.of.chunk, heard));
+    }
+    Ok(understood)
+}
+
+/// The operator's ids of a call, one a line. An id with a line break or another control
+/// character would change its neighbours (or is no text for Postgres): it is left out.
+fn operator_ids(slice: &OutcomeSlice, connector: &Arc<str>, refused: &mut u32) -> Option<OperatorIds> {
+    let mut ids = OperatorIds {
+        chunk: slice.of.chunk,
+        attempt: slice.of.attempt,
+        connector: Arc::clone(connector),
+        positions: Vec::new(),
+        ids: String::new(),
+    };
+    for message in &slice.messages {
+        let id = message.operator_id.as_str();
+        if id.chars().any(char::is_control) {
+            *refused += 1;
+        } else if !id.is_empty() {
+            if !ids.positions.is_empty() {
+                ids.ids.push('\n');
+            }
+            ids.positions.push(message.position);
+            ids.ids.push_str(id);
+        }
+    }
+    (!ids.positions.is_empty()).then_some(ids)
+}
+
+fn receipts(record: Receipts) -> Result<Understood, WireError> {
+    let connector = name(&record.connector)?;
+    let understand = |slice: ReceiptSlice| {
+        let at = after(slice.chunk, record.at);
+        let telling = slice.messages.iter().filter(|message| {
+            !matches!(message.receipt, Receipt::Nothing | Receipt::OnTheWay)
+        });
+        let facts = telling.map(|message| {
+            let (attempt, receipt, code) = (slice.attempt, message.receipt, message.code);
+            (message.position, Fact::Receipt { attempt, receipt, code, at })
+        });
+        let facts = facts.collect();
+        let polled = record.polled;
+        let chunk = slice.chunk;
+        let slice = Slice { connector: Arc::clone(&connector), at: record.at, polled, slice };
+        (chunk, Heard { facts, polled, slices: vec![slice], ..Heard::default() })
+    };
+    let chunks = record.slices.into_iter().map(understand).collect();
+    Ok(Understood { chunks, ..Understood::default() })
+}
+
+/// A connector's name goes into text columns.
+fn name(connector: &str) -> Result<Arc<str>, WireError> {
+    if connector.chars().any(char::is_control) {
+        return Err(WireError::Invalid { field: "connector", detail: "a name" });
+    }
+    Ok(connector.into())
+}
+
+/// Milliseconds after the chunk was minted, as states keep it.
+fn after(chunk: ChunkId, at: UnixMillis) -> u32 {
+    let millis = at.0.saturating_sub(chunk.minted_at().0).max(0);
+    u32::try_from(millis).unwrap_or(u32::MAX)
+}

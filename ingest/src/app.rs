@@ -1,0 +1,86 @@
+//! What the handlers of all requests share.
+
+use std::sync::Arc;
+
+use domain::lane::Lane;
+use platform::http::HttpLimits;
+use platform::http::problem::{Code, Problem};
+use platform::kafka::KafkaProblem;
+use platform::ownership::{IdSource, Standing};
+use platform::postgres::Pools;
+use platform::role::Common;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::config::Settings;
+use crate::keys::KeyCache;
+use crate::produce::LaneProducer;
+use crate::room::{room, take};
+use crate::rules::Rules;
+use crate::tariffs::Tariffs;
+
+/// The role's state. One a process.
+pub(crate) struct App {
+    pub(crate) rules: Rules,
+    pub(crate) currency: String,
+    pub(crate) http: HttpLimits,
+    pub(crate) keys: KeyCache,
+    pub(crate) tariffs: Arc<Tariffs>,
+    pub(crate) pools: Pools,
+    pub(crate) ids: Arc<IdSource>,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) partitions: i32,
+    lanes: [LaneProducer; 3],
+    bodies: Arc<Semaphore>,
+    workers: Arc<Semaphore>,
+}
+
+impl App {
+    pub(crate) fn new(common: &Common, settings: &Settings, ids: Arc<IdSource>) -> anyhow::Result<Self> {
+        let lane = |lane| LaneProducer::new(lane, &settings.produce, &common.kafka, &common.topics);
+        let lanes: Vec<LaneProducer> = Lane::ALL.into_iter().map(lane).collect::<Result<_, KafkaProblem>>()?;
+        let lanes = <[LaneProducer; 3]>::try_from(lanes).map_err(|_| anyhow::anyhow!("one producer a lane"))?;
+        Ok(App {
+            rules: Rules::new(settings)?,
+            currency: settings.currency.clone(),
+            http: settings.http.clone(),
+            keys: KeyCache::new(&settings.keys, common.pools.common().clone()),
+            tariffs: Arc::new(Tariffs::default()),
+            pools: common.pools.clone(),
+            ids,
+            standing: Arc::clone(&common.standing),
+            partitions: common.partitions,
+            lanes,
+            bodies: room(settings.limits.bulk_bodies_bytes),
+            workers: Arc::new(Semaphore::new(settings.limits.bulk_workers)),
+        })
+    }
+
+    /// The producer of a lane.
+    pub(crate) fn lane(&self, lane: Lane) -> &LaneProducer {
+        &self.lanes[lane.index()]
+    }
+
+    /// Room for the body of a bulk call.
+    pub(crate) fn room_for_body(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let full = || Problem::new(Code::Overloaded).detail("too many bulk calls at once; nothing was taken");
+        take(&self.bodies, bytes).ok_or_else(full)
+    }
+
+    /// Does the work of a bulk call beside the threads that serve requests, a few calls at
+    /// once, so that single messages do not wait behind it.
+    pub(crate) async fn aside<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let stopped = || Problem::new(Code::Unavailable).detail("the gateway is stopping; nothing was taken");
+        let worker = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| stopped())?;
+        let app = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work(&app);
+            drop(worker);
+            done
+        });
+        // A panic is a defect; it has been logged where it happened.
+        done.await.unwrap_or_else(|_| Err(Problem::new(Code::InternalError)))
+    }
+}

@@ -1,0 +1,16 @@
+//! API keys: `sk_` and 43 characters that hold 256 bits of the operating system's randomness.
+//!
+//! The database has only a key's SHA-256, and finds it by that. No comparison here runs over
+//! the secret itself: who measures how long a look-up takes learns about the hash of a guess,
+//! which tells nothing of the hash of a key. A plain hash is enough (no salt, no slow hash)
+//! because there is no dictionary of 256-bit keys to try.
+
+mod cache;
+mod key;
+mod scope;
+mod store;
+
+pub(crate) use cache::{KeyCache, Refused};
+pub use key::Key;
+pub use scope::{Scope, UnknownScope};
+pub use store::{Identity, KeyError, NewKey, create, verify};

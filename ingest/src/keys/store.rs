@@ -1,0 +1,85 @@
+//! The table `api_key`.
+
+use platform::config::Secret;
+use rand::rngs::OsError;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Key, Scope};
+use crate::chunking::LINE_BYTES_MAX;
+
+/// A key that was just made. The key itself is nowhere else: it is shown once.
+#[derive(Debug)]
+pub struct NewKey {
+    /// Its id, for lists and revocation.
+    pub id: Uuid,
+    /// The key.
+    pub key: Secret,
+}
+
+/// Why no key was made.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// There is no such account.
+    #[error("no account {0}")]
+    NoAccount(i64),
+    /// A key that may do nothing.
+    #[error("expected at least one scope")]
+    NoScope,
+    /// The system gave no randomness.
+    #[error("no randomness: {0}")]
+    Randomness(#[from] OsError),
+    /// Postgres.
+    #[error("postgres: {0}")]
+    Postgres(#[from] sqlx::Error),
+}
+
+/// Whom a key speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The account.
+    pub account: i64,
+    /// What the key may do.
+    pub scopes: Vec<Scope>,
+    /// The sender lines the account may use; the first is its default.
+    pub lines: Vec<String>,
+}
+
+/// Makes a key of an account.
+pub async fn create(connection: &mut PgConnection, account: i64, scopes: &[Scope]) -> Result<NewKey, KeyError> {
+    if scopes.is_empty() {
+        return Err(KeyError::NoScope);
+    }
+    let (hash, key) = Key::generate()?;
+    let id = Uuid::now_v7();
+    let made = sqlx::query(
+        "insert into api_key (id, account_id, hash, scopes) select $1, id, $3, $4 from account where id = $2",
+    )
+    .bind(id)
+    .bind(account)
+    .bind(hash.hash())
+    .bind(scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    if made.rows_affected() == 0 {
+        return Err(KeyError::NoAccount(account));
+    }
+    Ok(NewKey { id, key })
+}
+
+/// Whom a key speaks for; nobody where it is unknown or revoked.
+pub async fn verify(connection: &mut PgConnection, key: Key) -> Result<Option<Identity>, sqlx::Error> {
+    let row: Option<(i64, Vec<String>)> =
+        sqlx::query_as("select account_id, scopes from api_key where hash = $1 and revoked_at is null")
+            .bind(key.hash())
+            .fetch_optional(&mut *connection)
+            .await?;
+    let Some((account, scopes)) = row else { return Ok(None) };
+    // Scopes of a newer program mean nothing to this one.
+    let scopes = scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
+    let account = ledger::account::read(connection, account).await?;
+    Ok(account.map(|mut account| {
+        account.lines.retain(|line| line.len() <= LINE_BYTES_MAX);
+        Identity { account: account.id, scopes, lines: account.lines }
+    }))
+}

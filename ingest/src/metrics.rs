@@ -1,0 +1,63 @@
+//! The metrics of ingest, in one place: dashboards and alerts are written against their names.
+//! Labels are lanes and codes only.
+
+use std::time::Duration;
+
+use domain::lane::Lane;
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use platform::http::problem::Code;
+
+/// Counter: messages answered with 2xx, by the `lane` travelled in.
+pub const ACCEPTED: &str = "smshub_ingest_accepted_messages_total";
+/// Counter: messages left out of bulk calls that were otherwise accepted.
+pub const REJECTED: &str = "smshub_ingest_rejected_messages_total";
+/// Counter: requests refused, by problem `code`.
+pub const REFUSED: &str = "smshub_ingest_refused_requests_total";
+/// Histogram: seconds from producing a call to its last acknowledgement, or to giving up, by `lane`.
+pub const ACK_SECONDS: &str = "smshub_ingest_acknowledgement_seconds";
+/// Gauge: bytes produced and not yet acknowledged, by `lane`, in steps of 1 KiB.
+pub const UNACKNOWLEDGED: &str = "smshub_ingest_unacknowledged_bytes";
+/// Counter: broken producers replaced, by `lane`.
+pub const PRODUCERS_REPLACED: &str = "smshub_ingest_producers_replaced_total";
+/// Gauge: the tariff version that prices new messages.
+pub const TARIFF_VERSION: &str = "smshub_ingest_tariff_version";
+
+/// Tells the recorder what they mean.
+pub(crate) fn describe() {
+    describe_counter!(ACCEPTED, "Messages answered with 2xx, by the lane travelled in");
+    describe_counter!(REJECTED, "Messages left out of accepted bulk calls");
+    describe_counter!(REFUSED, "Requests refused, by problem code");
+    describe_histogram!(ACK_SECONDS, Unit::Seconds, "Time from producing a call to its acknowledgement");
+    describe_gauge!(UNACKNOWLEDGED, Unit::Bytes, "Produced and not yet acknowledged, by lane");
+    describe_counter!(PRODUCERS_REPLACED, "Broken producers replaced, by lane");
+    describe_gauge!(TARIFF_VERSION, "The tariff version that prices new messages");
+}
+
+pub(crate) fn accepted(lane: Lane, messages: usize) {
+    counter!(ACCEPTED, "lane" => lane.as_str()).increment(messages as u64);
+}
+
+pub(crate) fn rejected(messages: usize) {
+    counter!(REJECTED).increment(messages as u64);
+}
+
+pub(crate) fn refused(code: Code) {
+    counter!(REFUSED, "code" => code.as_str()).increment(1);
+}
+
+pub(crate) fn acknowledged(lane: Lane, after: Duration) {
+    histogram!(ACK_SECONDS, "lane" => lane.as_str()).record(after);
+}
+
+#[allow(clippy::cast_precision_loss)] // far below 2^52
+pub(crate) fn unacknowledged(lane: Lane, kib: i64) {
+    gauge!(UNACKNOWLEDGED, "lane" => lane.as_str()).increment((kib * 1_024) as f64);
+}
+
+pub(crate) fn producer_replaced(lane: Lane) {
+    counter!(PRODUCERS_REPLACED, "lane" => lane.as_str()).increment(1);
+}
+
+pub(crate) fn tariff_version(version: u32) {
+    gauge!(TARIFF_VERSION).set(version);
+}

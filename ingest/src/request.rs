@@ -1,0 +1,50 @@
+//! Reading a body: one pass that borrows from it and collects everything that is wrong.
+//!
+//! What is not JSON (lone surrogates in `\u` escapes, bytes that are not UTF-8 and repeated
+//! keys count as that) is refused with line and column. What is JSON of the wrong shape is
+//! read to its end, so that all faulty fields are named at once, and nothing is kept of what
+//! is not a field of ours.
+
+pub(crate) mod bulk;
+pub(crate) mod errors;
+pub(crate) mod message;
+mod object;
+mod path;
+mod value;
+
+use platform::http::problem::{Code, Problem};
+use serde::de::DeserializeSeed;
+
+pub(crate) use errors::Errors;
+pub(crate) use path::Path;
+pub(crate) use value::Got;
+
+use object::{Fields, Object};
+use value::Seed;
+
+/// Reads a body that is one object. What is wrong with its fields is in the errors.
+fn read<'de, F: Fields<'de>>(body: &'de [u8], fields: F, errors: &mut Errors) -> Result<F, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let seed = Seed { kind: Object(fields), at: Path::Root, errors };
+    let got = seed.deserialize(&mut json).and_then(|got| json.end().map(|()| got));
+    match got.map_err(|error| malformed(&error))? {
+        Got::Value(fields) => Ok(fields),
+        Got::Missing | Got::Null | Got::Wrong => Err(not_an_object()),
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    let (line, column) = (error.line(), error.column());
+    Problem::new(Code::MalformedJson)
+        .detail(format!("line {line}, column {column}: {what}"))
+        .member("line", line)
+        .member("column", column)
+}
+
+fn not_an_object() -> Problem {
+    let mut errors = Errors::default();
+    errors.wrong_type(&Path::Field(&Path::Root, "body"), "an object");
+    errors.into_problem()
+}

@@ -1,0 +1,13 @@
+//! The books on real Postgres, each test in a schema of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod accounts;
+mod audit;
+mod finals;
+mod holds;
+mod immutable;
+mod limits;
+mod model;
+mod races;
+mod ranges;
+mod support;

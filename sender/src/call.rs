@@ -1,0 +1,158 @@
+//! One call to an operator: intent, last check, the bytes, outcome. And one look-up.
+
+use crate::attempts::{Broken, Writer};
+use crate::desk::Leaving;
+use crate::magfa::{Class, LookUp, Magfa, Outgoing, Sent};
+use domain::bits::Bits;
+use domain::id::ChunkId;
+use domain::outcome::Outcome;
+use platform::ownership::Lease;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use wire::attempt::{AttemptKind, IntentSlice, MessageOutcome, OutcomeSlice, SliceOf};
+
+/// What calls of one lane and connector need.
+pub(crate) struct Line {
+    pub(crate) connector: String,
+    pub(crate) magfa: Magfa,
+    pub(crate) writer: Arc<Writer>,
+}
+
+/// What became of one message.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    pub(crate) chunk: ChunkId,
+    pub(crate) position: u8,
+    pub(crate) outcome: Outcome,
+    pub(crate) code: i16,
+}
+
+/// How a call, or a look-up, ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// Its outcomes are acknowledged; the last record is at this offset.
+    Wrote {
+        /// The offset.
+        offset: i64,
+        /// The outcomes.
+        heard: Vec<Heard>,
+    },
+    /// The operator could not be asked.
+    NoAnswer(Leaving),
+    /// The hold on the partition was over before the bytes went out.
+    NotHeld,
+    /// The producer broke: the partition starts over.
+    Broken,
+}
+
+impl Line {
+    /// Makes a call.
+    pub(crate) async fn call(&self, lease: &Lease, messages: Vec<Leaving>) -> Ended {
+        let intent = AttemptKind::Intent { connector: self.connector.clone(), slices: intents(&messages) };
+        if let Err(error) = self.writer.attempt(lease.partition, lease.epoch, intent).await {
+            return broken(&error);
+        }
+        let outgoing: Vec<Outgoing<'_>> = messages.iter().filter_map(outgoing).collect();
+        // The last check before what cannot be undone.
+        if !lease.holds() {
+            return Ended::NotHeld;
+        }
+        let sent = self.magfa.send(&outgoing).await;
+        let outcomes = messages.iter().zip(sent).map(|(message, sent)| (message, outcome_of(sent))).collect();
+        self.write(lease, outcomes).await
+    }
+
+    /// Writes outcomes that need no call.
+    pub(crate) async fn end(&self, lease: &Lease, messages: Vec<Leaving>, outcome: Outcome) -> Ended {
+        let outcomes = messages.iter().map(|message| (message, (outcome, 0, String::new()))).collect();
+        self.write(lease, outcomes).await
+    }
+
+    /// Asks what became of a message whose outcome is unknown.
+    pub(crate) async fn look_up(&self, lease: &Lease, message: Leaving) -> Ended {
+        let id = message.chunk.id.message(message.position);
+        let outcome = match self.magfa.look_up(id).await {
+            LookUp::Known(operator_id) => (Outcome::Taken, 0, operator_id),
+            LookUp::NeverSeen => (Outcome::NotSent, 0, String::new()),
+            LookUp::NoAnswer => return Ended::NoAnswer(message),
+        };
+        self.write(lease, vec![(&message, outcome)]).await
+    }
+
+    async fn write(&self, lease: &Lease, outcomes: Vec<(&Leaving, (Outcome, i16, String))>) -> Ended {
+        let heard = outcomes
+            .iter()
+            .map(|(message, (outcome, code, _))| Heard {
+                chunk: message.chunk.id,
+                position: message.position,
+                outcome: *outcome,
+                code: *code,
+            })
+            .collect();
+        let kind = AttemptKind::Outcomes { connector: self.connector.clone(), slices: slices(outcomes) };
+        match self.writer.attempt(lease.partition, lease.epoch, kind).await {
+            Ok(offset) => Ended::Wrote { offset, heard },
+            Err(error) => broken(&error),
+        }
+    }
+}
+
+fn broken(error: &Broken) -> Ended {
+    tracing::error!(%error, "a record of sms.attempts was not acknowledged");
+    Ended::Broken
+}
+
+fn outgoing(message: &Leaving) -> Option<Outgoing<'_>> {
+    let index = usize::from(message.position);
+    Some(Outgoing {
+        id: message.chunk.id.message(message.position),
+        recipient: *message.chunk.recipients.get(index)?,
+        line: &message.chunk.line,
+        text: &message.chunk.text(index)?.body,
+    })
+}
+
+fn outcome_of(sent: Sent) -> (Outcome, i16, String) {
+    match sent {
+        Sent::Taken(operator_id) => (Outcome::Taken, 0, operator_id),
+        Sent::Said(Class::Final(why), code) => (Outcome::Refused(why), code, String::new()),
+        Sent::Said(Class::Throttle | Class::Stop | Class::Defect, code) => {
+            (Outcome::Retry, code, String::new())
+        }
+        Sent::NotSent => (Outcome::NotSent, 0, String::new()),
+        Sent::Unknown => (Outcome::Unknown, 0, String::new()),
+    }
+}
+
+fn of(message: &Leaving) -> SliceOf {
+    SliceOf {
+        account: message.chunk.account,
+        chunk: message.chunk.id,
+        chunk_size: u16::try_from(message.chunk.len()).unwrap_or(u16::MAX),
+        part: 0,
+        attempt: message.attempt,
+    }
+}
+
+fn intents(messages: &[Leaving]) -> Vec<IntentSlice> {
+    let mut slices: BTreeMap<(ChunkId, u8), IntentSlice> = BTreeMap::new();
+    for message in messages {
+        let slice = slices
+            .entry((message.chunk.id, message.attempt))
+            .or_insert_with(|| IntentSlice { of: of(message), bits: Bits::EMPTY });
+        slice.bits.insert(message.position);
+    }
+    slices.into_values().collect()
+}
+
+fn slices(outcomes: Vec<(&Leaving, (Outcome, i16, String))>) -> Vec<OutcomeSlice> {
+    let mut slices: BTreeMap<(ChunkId, u8), OutcomeSlice> = BTreeMap::new();
+    for (message, (outcome, code, operator_id)) in outcomes {
+        let slice = slices
+            .entry((message.chunk.id, message.attempt))
+            .or_insert_with(|| OutcomeSlice { of: of(message), messages: Vec::new() });
+        let position = message.position;
+        slice.messages.push(MessageOutcome { position, outcome, code, operator_id });
+    }
+    slices.into_values().collect()
+}

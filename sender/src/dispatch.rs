@@ -1,0 +1,230 @@
+//! What goes out, and what follows from what came back.
+
+use crate::call::{Ended, Heard};
+use crate::desk::{Leaving, Wait};
+use crate::lane::{Event, LaneLoop};
+use crate::magfa::{Class, class_of};
+use domain::outcome::Outcome;
+use domain::time::UnixMillis;
+use platform::ownership::clock;
+use std::sync::Arc;
+
+/// Beyond so many tries a message waits for its `send_by`: attempts are numbered in a byte.
+const TRIES_MAX: u8 = 200;
+/// Further doublings of the pause would overflow nothing but the reader's patience.
+const DOUBLINGS_MAX: u8 = 16;
+
+impl LaneLoop {
+    /// Gives every partition in turn what it may do now, as long as there are free slots.
+    pub(crate) fn dispatch(&mut self) {
+        let (boot, now) = (clock::boot_ms(), clock::unix_now());
+        for partition in self.parts.keys().copied().collect::<Vec<_>>() {
+            self.look_again(partition, boot);
+            self.look_ups(partition, boot);
+        }
+        let mut sent = true;
+        while sent && self.calls < self.settings.calls_at_once {
+            sent = false;
+            for partition in self.parts.keys().copied().collect::<Vec<_>>() {
+                sent |= self.call(partition, now);
+            }
+        }
+    }
+
+    /// One call of a partition. Returns whether anything left the desk.
+    fn call(&mut self, partition: i32, now: UnixMillis) -> bool {
+        if self.calls >= self.settings.calls_at_once {
+            return false;
+        }
+        let Some(part) = self.parts.get_mut(&partition).filter(|part| part.drained.is_none()) else {
+            return false;
+        };
+        if !part.lease.holds() {
+            return false;
+        }
+        let Some(desk) = part.desk.as_mut().filter(|desk| desk.has_ready()) else { return false };
+        let (call, expired) = desk.next_call(self.line.magfa.call_messages(), now);
+        if !call.is_empty() {
+            self.meters.calls.increment(1);
+            self.meters.call_messages.record(u32::try_from(call.len()).unwrap_or(u32::MAX));
+            self.spawn_call(partition, call, None);
+        }
+        if !expired.is_empty() {
+            self.spawn_call(partition, expired, Some(Outcome::Expired));
+        }
+        true
+    }
+
+    /// A call, or outcomes that need none.
+    fn spawn_call(&mut self, partition: i32, messages: Vec<Leaving>, outcome: Option<Outcome>) {
+        let Some(part) = self.parts.get_mut(&partition) else { return };
+        part.under_way += 1;
+        self.calls += 1;
+        let (lease, line, events) = (part.lease.clone(), Arc::clone(&self.line), self.events.clone());
+        tokio::spawn(async move {
+            let ended = match outcome {
+                None => line.call(&lease, messages).await,
+                Some(outcome) => line.end(&lease, messages, outcome).await,
+            };
+            let _ = events.send(Event::Called { partition, epoch: lease.epoch, ended });
+        });
+    }
+
+    /// Open intents of a former holder: its calls are over now, so what it wrote about them
+    /// is there, or never will be.
+    fn look_again(&mut self, partition: i32, boot: i64) {
+        let Some(part) = self.parts.get_mut(&partition) else { return };
+        if !part.look_again_due || boot < part.look_up_at {
+            return;
+        }
+        part.look_again_due = false;
+        part.under_way += 1;
+        let (reader, lease, fence) = (self.reader.clone(), part.lease.clone(), part.fence);
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            let found = reader.look_again(&lease, fence).await;
+            let _ = events.send(Event::LookedAgain { partition, epoch: lease.epoch, found });
+        });
+        // Look-ups wait for what it finds.
+        part.look_up_at = i64::MAX;
+    }
+
+    fn look_ups(&mut self, partition: i32, boot: i64) {
+        let free = self.settings.questions_at_once.saturating_sub(self.questions);
+        let Some(part) = self.parts.get_mut(&partition).filter(|part| part.drained.is_none()) else { return };
+        let waits_for_look = part.look_again_due || part.look_up_at == i64::MAX;
+        let Some(desk) = part.desk.as_mut() else { return };
+        let due = desk.due(boot, if waits_for_look { 0 } else { free });
+        for message in due {
+            part.under_way += 1;
+            self.questions += 1;
+            self.meters.look_ups.increment(1);
+            let (lease, line, events) = (part.lease.clone(), Arc::clone(&self.line), self.events.clone());
+            tokio::spawn(async move {
+                let ended = line.look_up(&lease, message).await;
+                let _ = events.send(Event::LookedUp { partition, epoch: lease.epoch, ended });
+            });
+        }
+    }
+
+    /// What a task tells.
+    pub(crate) fn event(&mut self, event: Event) {
+        let (partition, epoch) = match &event {
+            Event::Called { partition, epoch, .. } => {
+                self.calls -= 1;
+                (*partition, *epoch)
+            }
+            Event::LookedUp { partition, epoch, .. } => {
+                self.questions -= 1;
+                (*partition, *epoch)
+            }
+            Event::Began { partition, epoch, .. } | Event::LookedAgain { partition, epoch, .. } => {
+                (*partition, *epoch)
+            }
+        };
+        let Some(part) = self.parts.get_mut(&partition).filter(|part| part.lease.epoch == epoch) else {
+            return;
+        };
+        match event {
+            Event::Began { began, .. } => self.began(partition, began),
+            Event::LookedAgain { found, .. } => {
+                part.under_way = part.under_way.saturating_sub(1);
+                part.look_up_at = 0;
+                match (found, part.desk.as_mut()) {
+                    (Ok(found), Some(desk)) => desk.found_closed(&found),
+                    (Err(error), _) => {
+                        tracing::warn!(
+                            partition,
+                            error = format!("{error:#}"),
+                            "the second look failed; again"
+                        );
+                        part.look_again_due = true;
+                    }
+                    (Ok(_), None) => {}
+                }
+            }
+            Event::Called { ended, .. } | Event::LookedUp { ended, .. } => {
+                part.under_way = part.under_way.saturating_sub(1);
+                self.ended(partition, ended);
+            }
+        }
+    }
+
+    fn ended(&mut self, partition: i32, ended: Ended) {
+        match ended {
+            Ended::Wrote { offset, heard } => {
+                if let Some(desk) = self.desk(partition) {
+                    desk.wrote(offset);
+                }
+                for heard in heard {
+                    self.meters.outcome(heard.outcome);
+                    self.heard(partition, &heard);
+                }
+            }
+            Ended::NoAnswer(message) => self.no_answer(partition, message),
+            // Whoever holds the partition now sends what we did not.
+            Ended::NotHeld => self.drop_part(partition),
+            // The loop sees the broken producer and begins again.
+            Ended::Broken => {}
+        }
+    }
+
+    /// One acknowledged outcome: the message ends here, or waits for what follows.
+    fn heard(&mut self, partition: i32, heard: &Heard) {
+        let (first, longest) = (self.settings.retry_first_ms, self.settings.retry_longest_ms);
+        let look_up_after = i64::try_from(self.settings.look_up_after_ms).unwrap_or(i64::MAX);
+        let (boot, now) = (clock::boot_ms(), clock::unix_now());
+        if heard.outcome == Outcome::Retry {
+            self.alarm(heard.code);
+        }
+        let Some(desk) = self.desk(partition) else { return };
+        desk.outcome(heard.chunk, heard.position, heard.outcome);
+        match heard.outcome {
+            Outcome::Retry | Outcome::NotSent => {
+                let Some((tries, send_by)) = desk.count_try(heard.chunk, heard.position) else { return };
+                let until_send_by = send_by.0.saturating_sub(now.0).max(0);
+                let given_up = tries >= TRIES_MAX
+                    || heard.outcome == Outcome::Retry && class_of(heard.code) == Class::Defect;
+                let pause =
+                    first.saturating_mul(1 << tries.saturating_sub(1).min(DOUBLINGS_MAX)).min(longest);
+                let pause = i64::try_from(pause).unwrap_or(i64::MAX).min(until_send_by);
+                let at = boot + if given_up { until_send_by } else { pause };
+                desk.wait(heard.chunk, heard.position, at, Wait::Retry);
+            }
+            Outcome::Unknown => {
+                desk.wait(heard.chunk, heard.position, boot + look_up_after, Wait::LookUp);
+            }
+            Outcome::Taken | Outcome::Refused(_) | Outcome::Expired | Outcome::LeftToReceipt => {}
+        }
+    }
+
+    /// A look-up without answer is tried again; in the end a receipt must tell.
+    fn no_answer(&mut self, partition: i32, message: Leaving) {
+        let (max, after) = (self.settings.look_ups_max, self.settings.look_up_after_ms);
+        let Some(desk) = self.desk(partition) else { return };
+        let (chunk, position) = (message.chunk.id, message.position);
+        match desk.count_try(chunk, position) {
+            Some((tries, _)) if tries < max => {
+                let after = i64::try_from(after).unwrap_or(i64::MAX).saturating_mul(i64::from(tries) + 1);
+                desk.wait(chunk, position, clock::boot_ms() + after, Wait::LookUp);
+            }
+            Some(_) => self.spawn_call(partition, vec![message], Some(Outcome::LeftToReceipt)),
+            None => {}
+        }
+    }
+
+    /// Refusals of our own configuration, or by our own defect, need a person.
+    fn alarm(&self, code: i16) {
+        let detail = || format!("the operator answers with code {code}; messages wait");
+        let health = &self.common.health;
+        match class_of(code) {
+            Class::Stop => health.raise_alarm("connector_refuses_us", &self.line.connector, &detail()),
+            Class::Defect => health.raise_alarm("connector_refuses_request", &self.line.connector, &detail()),
+            Class::Throttle | Class::Final(_) => {}
+        }
+    }
+
+    fn desk(&mut self, partition: i32) -> Option<&mut crate::desk::Desk> {
+        self.parts.get_mut(&partition)?.desk.as_mut()
+    }
+}

@@ -1,0 +1,301 @@
+//! The loop of one lane: partitions come and go, billed records come in, calls end, and in
+//! between the desks say what goes out.
+
+use crate::call::{Ended, Line};
+use crate::config::Settings;
+use crate::desk::{Desk, Paid};
+use crate::metrics::Meters;
+use crate::poll::Held;
+use crate::scan::Scan;
+use crate::take::{Began, Reader};
+use domain::lane::Lane;
+use platform::health::Check;
+use platform::kafka::consumer::{Flow, Record, Records};
+use platform::kafka::topics::Stage;
+use platform::lifecycle::Stop;
+use platform::ownership::{Beat, Change, Lease, Position, clock};
+use platform::role::Common;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
+use wire::billed::{Billed, Verdict};
+
+/// The loop goes round at least so often, so that its sign of life is fresh.
+const ROUND: Duration = Duration::from_millis(20);
+
+/// What the loop's tasks tell it. The epoch tells results of an earlier hold apart.
+pub(crate) enum Event {
+    /// A partition may begin.
+    Began { partition: i32, epoch: i64, began: anyhow::Result<Began> },
+    /// The second look behind our fence.
+    LookedAgain { partition: i32, epoch: i64, found: anyhow::Result<Scan> },
+    /// A call has ended.
+    Called { partition: i32, epoch: i64, ended: Ended },
+    /// A look-up has ended.
+    LookedUp { partition: i32, epoch: i64, ended: Ended },
+}
+
+/// A partition in the loop's hands.
+pub(crate) struct Part {
+    pub(crate) lease: Lease,
+    pub(crate) stored: Stored,
+    /// Nothing until the fence is written and the scan done.
+    pub(crate) desk: Option<Desk>,
+    pub(crate) serial: u64,
+    pub(crate) flow: Arc<Flow>,
+    /// Calls, look-ups and second looks under way.
+    pub(crate) under_way: usize,
+    /// When the operator may be asked about intents of former holders.
+    pub(crate) look_up_at: i64,
+    pub(crate) fence: i64,
+    pub(crate) look_again_due: bool,
+    pub(crate) drained: Option<oneshot::Sender<()>>,
+}
+
+/// Positions as they are stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stored {
+    pub(crate) frontier: i64,
+    pub(crate) last_source: i64,
+    pub(crate) point: i64,
+}
+
+/// Everything one lane's sending needs and holds.
+pub(crate) struct LaneLoop {
+    pub(crate) common: Common,
+    pub(crate) settings: Settings,
+    pub(crate) lane: Lane,
+    pub(crate) line: Arc<Line>,
+    pub(crate) reader: Reader,
+    pub(crate) topic_billed: String,
+    pub(crate) topic_attempts: String,
+    pub(crate) records: Records,
+    changes: mpsc::Receiver<Change>,
+    /// Bounded by the calls and questions at once, and the partitions.
+    pub(crate) events: UnboundedSender<Event>,
+    happened: UnboundedReceiver<Event>,
+    pub(crate) parts: BTreeMap<i32, Part>,
+    pub(crate) held: Held,
+    pub(crate) calls: usize,
+    pub(crate) questions: usize,
+    pub(crate) stored_at: i64,
+    pub(crate) meters: Meters,
+    pub(crate) check: Check,
+    beat: Beat,
+}
+
+impl LaneLoop {
+    #[allow(clippy::too_many_arguments)] // called once, by the crate's `start`
+    pub(crate) fn new(
+        common: &Common,
+        settings: &Settings,
+        lane: Lane,
+        records: Records,
+        changes: mpsc::Receiver<Change>,
+        beat: Beat,
+        line: Arc<Line>,
+        held: Held,
+    ) -> Self {
+        let (events, happened) = mpsc::unbounded_channel();
+        let stale_after = Duration::from_millis(settings.stale_after_ms);
+        LaneLoop {
+            common: common.clone(),
+            settings: settings.clone(),
+            lane,
+            line,
+            reader: Reader::new(&common.kafka, &common.topics, lane),
+            topic_billed: common.topics.of(Stage::Billed, lane),
+            topic_attempts: common.topics.of(Stage::Attempts, lane),
+            records,
+            changes,
+            events,
+            happened,
+            parts: BTreeMap::new(),
+            held,
+            calls: 0,
+            questions: 0,
+            stored_at: clock::boot_ms(),
+            meters: Meters::new(lane),
+            check: common.health.check(format!("sender.{lane}"), stale_after),
+            beat,
+        }
+    }
+
+    pub(crate) async fn run(mut self, stop: Stop) -> anyhow::Result<()> {
+        self.check.ok();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.requested() => break,
+                Some(change) = self.changes.recv() => self.change(change),
+                Some(event) = self.happened.recv() => self.event(event),
+                Some(batch) = self.records.next() => self.take_in(batch),
+                () = tokio::time::sleep(ROUND) => {}
+            }
+            while let Ok(event) = self.happened.try_recv() {
+                self.event(event);
+            }
+            while let Some(batch) = self.records.try_next() {
+                self.take_in(batch);
+            }
+            if self.line.writer.has_failed() {
+                self.start_over()?;
+            }
+            self.dispatch();
+            self.store().await;
+            self.answer_drained().await;
+            self.beat.tick();
+            self.check.progress();
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Taken { lease, positions } => self.begin(lease, &positions),
+            Change::Release { partition, drained } => match self.parts.get_mut(&partition) {
+                Some(part) => {
+                    part.drained = Some(drained);
+                    self.records.unassign(0, partition);
+                    self.held.remove(partition);
+                }
+                None => drop(drained),
+            },
+            Change::Lost { partition } => self.drop_part(partition),
+        }
+    }
+
+    fn begin(&mut self, lease: Lease, positions: &[Position]) {
+        let find = |topic: &str| positions.iter().find(|position| position.topic == topic);
+        let (Some(billed), Some(attempts)) = (find(&self.topic_billed), find(&self.topic_attempts)) else {
+            return;
+        };
+        let stored = Stored {
+            frontier: billed.next_offset,
+            last_source: billed.last_source,
+            point: attempts.next_offset,
+        };
+        self.begin_at(lease, stored);
+    }
+
+    /// Writes the fence and reads what was attempted, beside the loop.
+    fn begin_at(&mut self, lease: Lease, stored: Stored) {
+        let part = Part {
+            lease: lease.clone(),
+            stored,
+            desk: None,
+            serial: 0,
+            flow: Arc::default(),
+            under_way: 0,
+            look_up_at: 0,
+            fence: -1,
+            look_again_due: false,
+            drained: None,
+        };
+        self.parts.insert(lease.partition, part);
+        let (reader, writer, events) = (self.reader.clone(), self.line.writer.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let began = reader.begin(&writer, &lease, stored.point).await;
+            // The loop being gone is the end of the process.
+            let _ = events.send(Event::Began { partition: lease.partition, epoch: lease.epoch, began });
+        });
+    }
+
+    pub(crate) fn began(&mut self, partition: i32, began: anyhow::Result<Began>) {
+        let Some(part) = self.parts.get_mut(&partition) else { return };
+        if part.drained.is_some() || part.desk.is_some() {
+            return;
+        }
+        let began = match began {
+            Ok(began) => began,
+            Err(error) => {
+                let detail = format!("{error:#}");
+                return self.stop_part(partition, "sender_cannot_begin", &detail);
+            }
+        };
+        let grace = self.line.magfa.call_timeout().as_millis();
+        part.look_up_at = clock::boot_ms() + i64::try_from(grace).unwrap_or(i64::MAX) + 1_000;
+        part.look_again_due = began.scan.has_open();
+        part.fence = began.fence;
+        let Stored { frontier, last_source, .. } = part.stored;
+        part.desk = Some(Desk::new(frontier, last_source, began.fence + 1, began.scan, began.scan_until));
+        let (serial, flow) = self.records.assign(0, partition, frontier);
+        part.serial = serial;
+        part.flow = flow;
+        self.held.insert(partition);
+    }
+
+    fn take_in(&mut self, batch: Vec<Record>) {
+        for record in batch {
+            let partition = record.partition;
+            let Some(part) = self.parts.get_mut(&partition).filter(|part| part.serial == record.serial)
+            else {
+                continue;
+            };
+            let Some(desk) = part.desk.as_mut().filter(|_| part.drained.is_none()) else { continue };
+            let (offset, look_up_at) = (record.offset, part.look_up_at);
+            let taken = Billed::decode(&record.value).map_err(anyhow::Error::from).and_then(|billed| {
+                let paid = match billed.verdict {
+                    Verdict::Paid { paid, chunk } => {
+                        Some(Paid { chunk: Arc::new(chunk), paid, charge: record.charge })
+                    }
+                    Verdict::Refused { .. } | Verdict::Noop => None,
+                };
+                Ok(desk.take(offset, billed.source, paid, look_up_at)?)
+            });
+            if let Err(error) = taken {
+                // A silent skip would be a paid message that is never sent.
+                self.stop_part(partition, "sender_partition_stopped", &format!("offset {offset}: {error:#}"));
+            }
+        }
+    }
+
+    /// The partition stands still until a person looked: nothing of it is skipped.
+    fn stop_part(&mut self, partition: i32, code: &'static str, detail: &str) {
+        tracing::error!(partition, lane = %self.lane, code, detail, "the partition stops");
+        let subject = format!("{}/{partition}", self.lane);
+        self.common.health.raise_alarm(code, &subject, detail);
+        self.drop_part(partition);
+    }
+
+    pub(crate) fn drop_part(&mut self, partition: i32) {
+        self.held.remove(partition);
+        if self.parts.remove(&partition).is_some() {
+            self.records.unassign(0, partition);
+        }
+    }
+
+    /// The producer broke: what it held may or may not be written. Every partition begins
+    /// again with a fence and a scan, under the same epoch.
+    fn start_over(&mut self) -> anyhow::Result<()> {
+        self.meters.producers_discarded.increment(1);
+        self.line.writer.renew()?;
+        for partition in self.parts.keys().copied().collect::<Vec<_>>() {
+            let Some(part) = self.parts.get(&partition) else { continue };
+            let (lease, stored, draining) = (part.lease.clone(), part.stored, part.drained.is_some());
+            self.drop_part(partition);
+            if !draining {
+                self.begin_at(lease, stored);
+            }
+        }
+        Ok(())
+    }
+
+    /// A partition is drained when nothing of it is under way and its positions are stored.
+    async fn answer_drained(&mut self) {
+        let quiet = |part: &Part| part.drained.is_some() && part.under_way == 0;
+        let drained: Vec<i32> = self.parts.iter().filter(|(_, part)| quiet(part)).map(|(p, _)| *p).collect();
+        if drained.is_empty() {
+            return;
+        }
+        self.store_now().await;
+        for partition in drained {
+            if let Some(drained) = self.parts.remove(&partition).and_then(|part| part.drained) {
+                // The owner may have stopped waiting: then it has withdrawn the partition.
+                let _ = drained.send(());
+            }
+        }
+    }
+}

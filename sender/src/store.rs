@@ -1,0 +1,107 @@
+//! The sender's transaction: how far each partition is done, a few times a second.
+
+use crate::lane::{LaneLoop, Stored};
+use platform::ownership::{Advance, Role, advance, clock, read_positions};
+
+impl LaneLoop {
+    /// Stores positions when it is time.
+    pub(crate) async fn store(&mut self) {
+        let every = i64::try_from(self.settings.store_every_ms).unwrap_or(i64::MAX);
+        if clock::boot_ms() - self.stored_at >= every {
+            self.store_now().await;
+        }
+    }
+
+    /// Stores the positions of all partitions that have moved.
+    pub(crate) async fn store_now(&mut self) {
+        self.stored_at = clock::boot_ms();
+        let moves = self.moves();
+        if moves.is_empty() {
+            return;
+        }
+        let steps: Vec<Advance> = moves.iter().flat_map(|(_, steps, _)| steps.clone()).collect();
+        let stored = async {
+            let mut transaction = self.common.pools.lane(self.lane).begin().await?;
+            let moved = advance(&mut transaction, Role::Sender, &steps).await?;
+            if moved == steps.len() {
+                transaction.commit().await?;
+            } else {
+                transaction.rollback().await?;
+            }
+            Ok::<bool, sqlx::Error>(moved == steps.len())
+        };
+        match stored.await {
+            Ok(true) => {
+                self.check.ok();
+                for (partition, _, now) in moves {
+                    if let Some(part) = self.parts.get_mut(&partition) {
+                        part.stored = now;
+                        part.flow.done_below(now.frontier);
+                    }
+                }
+            }
+            Ok(false) => self.look_where_we_stand().await,
+            Err(error) => {
+                tracing::warn!(%error, lane = %self.lane, "positions could not be stored; again soon");
+                self.check.fail("positions could not be stored");
+                self.look_where_we_stand().await;
+            }
+        }
+    }
+
+    fn moves(&self) -> Vec<(i32, [Advance; 2], Stored)> {
+        let mut moves = Vec::new();
+        for (partition, part) in &self.parts {
+            let Some(stand) = part.desk.as_ref().map(|desk| desk.stand()) else { continue };
+            let now = Stored {
+                frontier: stand.frontier,
+                last_source: stand.last_source,
+                point: stand.point.max(part.stored.point),
+            };
+            if (now.frontier, now.point) == (part.stored.frontier, part.stored.point) {
+                continue;
+            }
+            let step = |topic: &str, from, to, last_source| Advance {
+                topic: topic.to_owned(),
+                partition: *partition,
+                epoch: part.lease.epoch,
+                from,
+                to,
+                published: 0,
+                last_source,
+            };
+            let billed = step(&self.topic_billed, part.stored.frontier, now.frontier, now.last_source);
+            let attempts = step(&self.topic_attempts, part.stored.point, now.point, -1);
+            moves.push((*partition, [billed, attempts], now));
+        }
+        moves
+    }
+
+    /// A position was not where it was thought to be. Another epoch: the partition is
+    /// somebody else's. Further on: an earlier commit did happen.
+    async fn look_where_we_stand(&mut self) {
+        for partition in self.parts.keys().copied().collect::<Vec<_>>() {
+            let positions = async {
+                let mut connection = self.common.pools.lane(self.lane).acquire().await?;
+                read_positions(&mut connection, Role::Sender, partition).await
+            };
+            let Ok(positions) = positions.await else { continue };
+            let find = |topic: &str| positions.iter().find(|position| position.topic == topic);
+            let (Some(billed), Some(attempts)) = (find(&self.topic_billed), find(&self.topic_attempts))
+            else {
+                continue;
+            };
+            let Some(part) = self.parts.get_mut(&partition) else { continue };
+            if billed.epoch == part.lease.epoch {
+                part.stored = Stored {
+                    frontier: billed.next_offset,
+                    last_source: billed.last_source,
+                    point: attempts.next_offset,
+                };
+            } else {
+                tracing::warn!(partition, "another epoch holds this partition: it is let go");
+                self.drop_part(partition);
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Taking a partition: fence, scan, and a second look for what came late.
+
+use crate::attempts::Writer;
+use crate::scan::Scan;
+use anyhow::Context;
+use domain::lane::Lane;
+use platform::kafka::KafkaSettings;
+use platform::kafka::tail::Tail;
+use platform::kafka::topics::{Stage, Topics};
+use platform::ownership::Lease;
+use std::ops::Range;
+use std::sync::Arc;
+use wire::attempt::{Attempt, AttemptKind};
+
+/// What a new holder knows.
+#[derive(Debug)]
+pub(crate) struct Began {
+    /// The offset of our fence in sms.attempts.
+    pub(crate) fence: i64,
+    /// What was written before it.
+    pub(crate) scan: Scan,
+    /// The end of sms.billed when it was written.
+    pub(crate) scan_until: i64,
+}
+
+/// Where a lane's records are read by hand.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    kafka: KafkaSettings,
+    attempts: String,
+    billed: String,
+}
+
+impl Reader {
+    pub(crate) fn new(kafka: &KafkaSettings, topics: &Topics, lane: Lane) -> Self {
+        Reader {
+            kafka: kafka.clone(),
+            attempts: topics.of(Stage::Attempts, lane),
+            billed: topics.of(Stage::Billed, lane),
+        }
+    }
+
+    /// Writes the fence and reads what lies between the stored point and it.
+    pub(crate) async fn begin(
+        &self,
+        writer: &Arc<Writer>,
+        lease: &Lease,
+        point: i64,
+    ) -> anyhow::Result<Began> {
+        let fence = writer.attempt(lease.partition, lease.epoch, AttemptKind::Fence).await?;
+        let (reader, partition) = (self.clone(), lease.partition);
+        let read = move || {
+            let tail = Tail::new(&reader.kafka)?;
+            let scan = reader.read(&tail, partition, point..fence + 1, Scan::default())?;
+            let scan_until = tail.bounds(&reader.billed, partition)?.end;
+            anyhow::Ok((scan, scan_until))
+        };
+        let (scan, scan_until) = tokio::task::spawn_blocking(read).await??;
+        Ok(Began { fence, scan, scan_until })
+    }
+
+    /// Reads what was written behind our fence: a former holder's calls that were under way
+    /// end there.
+    pub(crate) async fn look_again(&self, lease: &Lease, fence: i64) -> anyhow::Result<Scan> {
+        let (reader, partition, epoch) = (self.clone(), lease.partition, lease.epoch);
+        let read = move || {
+            let tail = Tail::new(&reader.kafka)?;
+            let end = tail.bounds(&reader.attempts, partition)?.end;
+            reader.read(&tail, partition, fence + 1..end, Scan::behind(epoch))
+        };
+        tokio::task::spawn_blocking(read).await?
+    }
+
+    fn read(&self, tail: &Tail, partition: i32, range: Range<i64>, scan: Scan) -> anyhow::Result<Scan> {
+        let (mut scan, mut undecodable) = (scan, None);
+        tail.read(&self.attempts, partition, range, |record| match Attempt::decode(&record.value) {
+            Ok(attempt) => scan.take(record.offset, attempt),
+            Err(error) => undecodable = Some((record.offset, error)),
+        })?;
+        match undecodable {
+            None => Ok(scan),
+            // Skipping it could send a message twice.
+            Some((offset, error)) => {
+                Err(error).with_context(|| format!("{}/{partition}@{offset}", self.attempts))
+            }
+        }
+    }
+}
