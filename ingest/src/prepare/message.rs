@@ -1,6 +1,7 @@
 //! A call for one message.
 
 use domain::lane::Lane;
+use domain::money::Money;
 use domain::phone::Msisdn;
 use platform::http::problem::{Code, Problem};
 use wire::submitted::Text;
@@ -16,6 +17,7 @@ pub(crate) struct Message {
     pub(crate) call: Call,
     pub(crate) to: Msisdn,
     pub(crate) measured: Measured,
+    pub(crate) price: Money,
 }
 
 /// Reads and checks the body.
@@ -51,5 +53,5 @@ pub(crate) fn message(body: &[u8], context: Context<'_>) -> Result<Message, Prob
         created_at: context.now,
         send_by: context.send_by(read.ttl_seconds.optional(), lane),
     };
-    Ok(Message { call, to, measured })
+    Ok(Message { call, to, measured, price })
 }

@@ -56,6 +56,8 @@ impl States {
     pub(super) fn get(&self, chunk: ChunkId, index: usize, paid: usize) -> Result<MessageState, ReportError> {
         let mut state = match self.0.as_chunks::<STATE_BYTES>().0.get(index) {
             None => MessageState::default(),
+            // The place of a state that nothing was heard of yet.
+            Some(bytes) if *bytes == [0; STATE_BYTES] => MessageState::default(),
             Some(bytes) => MessageState::from_bytes(*bytes).map_err(|error| corrupt(chunk, error))?,
         };
         if index >= paid {

@@ -1,0 +1,48 @@
+//! The table `chunk_content`: chunks as they were billed, written once.
+
+use super::account_day::Days;
+use crate::merge::{Batch, Content};
+use sqlx::PgConnection;
+use std::collections::BTreeSet;
+
+/// Stores contents that are not stored yet (a billed record may come twice). Returns how
+/// many messages were newly recorded, and counts them.
+pub(super) async fn insert<'a>(
+    connection: &mut PgConnection,
+    batches: impl Iterator<Item = &'a Batch>,
+    days: &mut Days,
+) -> Result<u64, sqlx::Error> {
+    let contents: Vec<&Content> = batches.flat_map(|batch| &batch.contents).collect();
+    if contents.is_empty() {
+        return Ok(0);
+    }
+    let inserted: Vec<(i64,)> = sqlx::query_as(
+        "insert into chunk_content (chunk_id, account_id, lane, call_id, call_chunks, call_messages, record)
+         select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[],
+                              $6::integer[], $7::bytea[])
+         on conflict do nothing returning chunk_id",
+    )
+    .bind(contents.iter().map(|content| content.chunk.get()).collect::<Vec<_>>())
+    .bind(contents.iter().map(|content| content.account).collect::<Vec<_>>())
+    .bind(contents.iter().map(|content| content.lane.as_str()).collect::<Vec<_>>())
+    .bind(contents.iter().map(|content| content.call.0.get()).collect::<Vec<_>>())
+    .bind(contents.iter().map(|content| count(content.call.1)).collect::<Vec<_>>())
+    .bind(contents.iter().map(|content| count(content.call.2)).collect::<Vec<_>>())
+    .bind(contents.iter().map(|content| content.record.as_ref()).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    let mut inserted: BTreeSet<i64> = inserted.into_iter().map(|(chunk,)| chunk).collect();
+    let mut recorded = 0;
+    for content in contents {
+        if inserted.remove(&content.chunk.get()) {
+            days.recorded(content);
+            recorded += u64::from(content.messages);
+        }
+    }
+    Ok(recorded)
+}
+
+/// A call's chunks and messages are bounded far below this at ingest.
+fn count(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}

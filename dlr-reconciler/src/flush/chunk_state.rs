@@ -1,0 +1,167 @@
+//! The table `chunk_state`: what is known of every message of a chunk.
+
+use crate::merge::{Heard, NewRow};
+use crate::states::{Ends, apply, fresh};
+use domain::id::ChunkId;
+use domain::lane::Lane;
+use ledger::LedgerError;
+use ledger::settle::Finals;
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A state row, locked, with what was heard merged in.
+pub(super) struct Row {
+    pub(super) chunk: ChunkId,
+    pub(super) account: i64,
+    pub(super) lane: Lane,
+    pub(super) partition: i32,
+    pub(super) states: Vec<u8>,
+    pub(super) ends: Ends,
+    /// Made by this transaction: it is stored as it is here.
+    pub(super) made: bool,
+}
+
+/// The state rows of what was heard.
+pub(super) struct Merged {
+    /// Ascending.
+    pub(super) rows: Vec<Row>,
+    /// Chunks without a row that nothing heard now could make.
+    pub(super) unknown: Vec<ChunkId>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    chunk_id: i64,
+    account_id: i64,
+    lane: String,
+    partition: i32,
+    states: Vec<u8>,
+}
+
+impl Row {
+    /// What ends in it, where that moves money.
+    pub(super) fn finals(&self) -> Option<(ChunkId, Finals)> {
+        let finals = Finals { delivered: self.ends.delivered, failed: self.ends.failed };
+        self.ends.moves_money().then_some((self.chunk, finals))
+    }
+}
+
+/// Makes missing rows, locks the others, and merges.
+///
+/// A row that is made has everything merged already: it is written once. Until the
+/// transaction ends nobody else can make or see it, so this is as good as its lock.
+pub(super) async fn merge(
+    connection: &mut PgConnection,
+    heard: &BTreeMap<ChunkId, Vec<&Heard>>,
+) -> Result<Merged, LedgerError> {
+    let mut rows = make(connection, heard).await?;
+    let made: BTreeSet<ChunkId> = rows.iter().map(|row| row.chunk).collect();
+    let others: Vec<ChunkId> = heard.keys().filter(|chunk| !made.contains(chunk)).copied().collect();
+    let locked = lock(connection, &others, heard).await?;
+    let known: BTreeSet<ChunkId> = locked.iter().map(|row| row.chunk).collect();
+    let unknown = others.into_iter().filter(|chunk| !known.contains(chunk)).collect();
+    rows.extend(locked);
+    rows.sort_unstable_by_key(|row| row.chunk);
+    Ok(Merged { rows, unknown })
+}
+
+async fn make(
+    connection: &mut PgConnection,
+    heard: &BTreeMap<ChunkId, Vec<&Heard>>,
+) -> Result<Vec<Row>, LedgerError> {
+    let mut rows = Vec::new();
+    for (chunk, heard) in heard {
+        let Some(NewRow { account, lane, partition, size }) = heard.iter().find_map(|heard| heard.row) else {
+            continue;
+        };
+        let mut states = fresh(size);
+        let ends = apply(&mut states, heard).map_err(|error| corrupt(chunk.get(), error))?;
+        rows.push(Row { chunk: *chunk, account, lane, partition, states, ends, made: true });
+    }
+    if rows.is_empty() {
+        return Ok(rows);
+    }
+    let inserted: Vec<(i64,)> = sqlx::query_as(
+        "insert into chunk_state (chunk_id, account_id, lane, partition, states)
+         select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::bytea[])
+                  as n (chunk, account, lane, partition, states)
+         order by n.chunk
+         on conflict do nothing returning chunk_id",
+    )
+    .bind(rows.iter().map(|row| row.chunk.get()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.account).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.lane.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.partition).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.states.as_slice()).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    let inserted: BTreeSet<i64> = inserted.into_iter().map(|(chunk,)| chunk).collect();
+    rows.retain(|row| inserted.contains(&row.chunk.get()));
+    Ok(rows)
+}
+
+async fn lock(
+    connection: &mut PgConnection,
+    chunks: &[ChunkId],
+    heard: &BTreeMap<ChunkId, Vec<&Heard>>,
+) -> Result<Vec<Row>, LedgerError> {
+    if chunks.is_empty() {
+        return Ok(vec![]);
+    }
+    let stored: Vec<Stored> = sqlx::query_as(
+        "select chunk_id, account_id, lane, partition, states from chunk_state
+         where chunk_id = any($1) order by chunk_id for update",
+    )
+    .bind(chunks.iter().map(|chunk| chunk.get()).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    let row = |mut stored: Stored| {
+        let number = stored.chunk_id;
+        let chunk = ChunkId::new(number).ok_or_else(|| corrupt(number, "chunk_id"))?;
+        let lane = stored.lane.parse().map_err(|error| corrupt(number, error))?;
+        let heard = heard.get(&chunk).map(Vec::as_slice).unwrap_or_default();
+        let ends = apply(&mut stored.states, heard).map_err(|error| corrupt(number, error))?;
+        Ok(Row {
+            chunk,
+            account: stored.account_id,
+            lane,
+            partition: stored.partition,
+            states: stored.states,
+            ends,
+            made: false,
+        })
+    };
+    stored.into_iter().map(row).collect()
+}
+
+/// Locks the state rows of chunks, ascending, and says which of them have one.
+pub(super) async fn lock_only(connection: &mut PgConnection, chunks: &[i64]) -> Result<Vec<i64>, sqlx::Error> {
+    let rows: Vec<(i64,)> = sqlx::query_as(
+        "select chunk_id from chunk_state where chunk_id = any($1) order by chunk_id for update",
+    )
+    .bind(chunks)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|(chunk,)| chunk).collect())
+}
+
+/// Writes the rows that changed; their size never does.
+pub(super) async fn update(connection: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error> {
+    let changed: Vec<&Row> = rows.iter().filter(|row| row.ends.changed && !row.made).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update chunk_state c set states = n.states
+         from unnest($1::bigint[], $2::bytea[]) as n (chunk, states) where c.chunk_id = n.chunk",
+    )
+    .bind(changed.iter().map(|row| row.chunk.get()).collect::<Vec<_>>())
+    .bind(changed.iter().map(|row| row.states.as_slice()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) fn corrupt(chunk: i64, why: impl ToString) -> LedgerError {
+    LedgerError::Corrupt { chunk, why: why.to_string() }
+}

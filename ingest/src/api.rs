@@ -1,0 +1,67 @@
+//! The HTTP API `/v1`: what a customer sees.
+
+mod auth;
+mod balance;
+mod bodies;
+mod bulk;
+mod bulk_answer;
+mod describe;
+mod docs;
+mod format;
+mod messages;
+mod problems;
+mod query;
+mod redoc;
+mod reports;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use platform::http::problem::Problem;
+use platform::http::with_conventions;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::metrics;
+
+/// All routes of the public port.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let (v1, description) = v1(&app.rules.limits);
+    let v1 = v1.with_state(app).layer(from_fn(private));
+    with_conventions(v1.merge(docs::router(description)).layer(from_fn(counted)))
+}
+
+/// The routes of `/v1` and their description.
+fn v1(limits: &crate::config::Limits) -> (Router<Arc<App>>, OpenApi) {
+    let (router, mut description) = OpenApiRouter::with_openapi(describe::api())
+        .routes(routes!(messages::send))
+        .routes(routes!(messages::preview))
+        .routes(routes!(reports::message))
+        .routes(routes!(bulk::send))
+        .routes(routes!(reports::bulk))
+        .routes(routes!(balance::read))
+        .split_for_parts();
+    describe::with_limits(&mut description, limits);
+    (router, description)
+}
+
+/// Answers hold a customer's data: nobody on the way keeps them.
+async fn private(request: Request, next: Next) -> Response {
+    let mut answer = next.run(request).await;
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+async fn counted(request: Request, next: Next) -> Response {
+    let answer = next.run(request).await;
+    if let Some(problem) = answer.extensions().get::<Problem>() {
+        metrics::refused(problem.code());
+    }
+    answer
+}

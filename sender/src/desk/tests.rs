@@ -1,0 +1,216 @@
+//! The desk under random schedules.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::*;
+use crate::scan::Scan;
+use domain::lane::Lane;
+use domain::phone::Msisdn;
+use domain::text::Encoding;
+use platform::kafka::budget::Budget;
+use proptest::prelude::*;
+use wire::submitted::Text;
+
+const SEND_BY: UnixMillis = UnixMillis(1_000_000);
+
+fn chunk(number: i64, recipients: Vec<u64>) -> Arc<Chunk> {
+    let id = ChunkId::new((number + 1) << 30).unwrap();
+    Arc::new(Chunk {
+        id,
+        account: 1,
+        asked_lane: Lane::Bulk,
+        line: "100002".into(),
+        recipients: recipients.into_iter().map(|n| Msisdn::from_canonical(989_120_000_000 + n).unwrap()).collect(),
+        texts: vec![Text { body: "x".into(), encoding: Encoding::Gsm7, segments: 1 }],
+        text_index: vec![],
+        references: vec![],
+        tariff_version: 1,
+        created_at: UnixMillis(0),
+        send_by: SEND_BY,
+        call_id: id,
+        call_chunks: 1,
+        call_messages: 1,
+    })
+}
+
+fn paid(budget: &Arc<Budget>, chunk: &Arc<Chunk>, paid: u16) -> Option<Paid> {
+    Some(Paid { chunk: Arc::clone(chunk), paid, charge: budget.charge(1) })
+}
+
+/// What the world outside does next.
+#[derive(Clone, Debug)]
+enum Step {
+    Arrive { recipients: Vec<u64>, paid: prop::sample::Index },
+    Nothing,
+    Call(usize),
+    End { call: prop::sample::Index, outcomes: Vec<Outcome> },
+    Later,
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        4 => Just(Outcome::Taken),
+        1 => Just(Outcome::Retry),
+        1 => Just(Outcome::NotSent),
+        1 => Just(Outcome::Unknown),
+        1 => Just(Outcome::LeftToReceipt),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let recipients = prop::collection::vec(0u64..6, 1..12);
+    prop_oneof![
+        2 => (recipients, any::<prop::sample::Index>()).prop_map(|(recipients, paid)| Step::Arrive { recipients, paid }),
+        1 => Just(Step::Nothing),
+        3 => (1usize..5).prop_map(Step::Call),
+        3 => (any::<prop::sample::Index>(), prop::collection::vec(outcome(), 5))
+            .prop_map(|(call, outcomes)| Step::End { call, outcomes }),
+        1 => Just(Step::Later),
+    ]
+}
+
+/// A world with sms.attempts as a list, in which every intent is remembered.
+struct World {
+    desk: Desk,
+    budget: Arc<Budget>,
+    /// Of each chunk: offset, the messages paid for that are not closed.
+    open: BTreeMap<i64, (ChunkId, Bits)>,
+    /// Of each chunk the offset of its first intent.
+    intents: HashMap<ChunkId, i64>,
+    calls: Vec<Vec<Leaving>>,
+    attempts_end: i64,
+    billed_end: i64,
+    now: i64,
+}
+
+impl World {
+    fn arrive(&mut self, recipients: Vec<u64>, up_to: prop::sample::Index) {
+        let prefix = up_to.index(recipients.len()) + 1;
+        let chunk = chunk(self.billed_end, recipients);
+        self.open.insert(self.billed_end, (chunk.id, Bits::prefix(prefix)));
+        let paid = paid(&self.budget, &chunk, u16::try_from(prefix).unwrap());
+        self.desk.take(self.billed_end, self.billed_end, paid, 0).unwrap();
+        self.billed_end += 1;
+    }
+
+    fn call(&mut self, max: usize) {
+        let (call, expired) = self.desk.next_call(max, UnixMillis(self.now));
+        assert!(expired.is_empty() && call.len() <= max);
+        let recipients: HashSet<_> = call.iter().map(|l| l.chunk.recipients[usize::from(l.position)]).collect();
+        assert_eq!(recipients.len(), call.len(), "recipients of a call differ");
+        for leaving in &call {
+            let under_way = self.calls.iter().flatten();
+            let twice = under_way.filter(|l| (l.chunk.id, l.position) == (leaving.chunk.id, leaving.position));
+            assert_eq!(twice.count(), 0, "a message is in two calls at once");
+            assert!(self.open.values().any(|(id, open)| *id == leaving.chunk.id && open.contains(leaving.position)));
+            self.intents.entry(leaving.chunk.id).or_insert(self.attempts_end);
+        }
+        if !call.is_empty() {
+            self.attempts_end += 1;
+            self.calls.push(call);
+        }
+    }
+
+    fn end(&mut self, pick: impl Fn(usize) -> usize, outcomes: &[Outcome]) {
+        if self.calls.is_empty() {
+            return;
+        }
+        let call = self.calls.swap_remove(pick(self.calls.len()));
+        self.desk.wrote(self.attempts_end);
+        self.attempts_end += 1;
+        for (leaving, outcome) in call.into_iter().zip(outcomes.iter().cycle()) {
+            let (id, position) = (leaving.chunk.id, leaving.position);
+            self.desk.outcome(id, position, *outcome);
+            if outcome.closes() {
+                for (_, open) in self.open.values_mut().filter(|(known, _)| *known == id) {
+                    open.remove(position);
+                }
+            } else {
+                self.desk.wait(id, position, self.now + 1, Wait::Retry);
+            }
+        }
+    }
+
+    fn check(&self) {
+        let stand = self.desk.stand();
+        let first_open = self.open.iter().find(|(_, (_, open))| !open.is_empty()).map(|(offset, _)| *offset);
+        assert!(stand.frontier <= first_open.unwrap_or(self.billed_end), "the frontier passed an open chunk");
+        assert_eq!(stand.last_source, stand.frontier - 1);
+        for (_, (id, _)) in self.open.range(stand.frontier..) {
+            if let Some(intent) = self.intents.get(id) {
+                assert!(stand.point <= *intent, "the point passed an intent that a successor must read");
+            }
+        }
+        assert!(stand.point <= self.attempts_end);
+    }
+}
+
+proptest! {
+    /// Whatever happens in whatever order: nothing is in two calls at once, the frontier
+    /// passes only what is closed, the point never passes an intent of what is not below the
+    /// frontier; and when everything has ended, both stand at the end.
+    #[test]
+    fn nothing_is_passed_over(steps in prop::collection::vec(step(), 1..120)) {
+        let budget = Budget::new(1_000, 1_000_000);
+        let mut world = World {
+            desk: Desk::new(0, -1, 0, Scan::default(), 0),
+            budget: Arc::clone(&budget),
+            open: BTreeMap::new(), intents: HashMap::new(), calls: vec![],
+            attempts_end: 0, billed_end: 0, now: 0,
+        };
+        for step in steps {
+            match step {
+                Step::Arrive { recipients, paid } => world.arrive(recipients, paid),
+                Step::Nothing => {
+                    world.desk.take(world.billed_end, world.billed_end, None, 0).unwrap();
+                    world.billed_end += 1;
+                }
+                Step::Call(max) => world.call(max),
+                Step::End { call, outcomes } => world.end(|calls| call.index(calls), &outcomes),
+                Step::Later => {
+                    world.now += 1;
+                    prop_assert!(world.desk.due(world.now, 10).is_empty());
+                }
+            }
+            world.check();
+        }
+        for _ in 0..10_000 {
+            world.now += 2;
+            world.desk.due(world.now, 10);
+            world.call(100);
+            while !world.calls.is_empty() {
+                world.end(|calls| calls - 1, &[Outcome::Taken]);
+            }
+            world.check();
+            if world.desk.stand().frontier == world.billed_end {
+                break;
+            }
+        }
+        let stand = world.desk.stand();
+        prop_assert_eq!((stand.frontier, stand.point), (world.billed_end, world.desk.attempts_end));
+        prop_assert_eq!(budget.in_hand(), (0, 0));
+    }
+}
+
+#[test]
+fn a_hole_is_refused_and_a_repetition_is_passed() {
+    let budget = Budget::new(10, 10);
+    let mut desk = Desk::new(5, 4, 0, Scan::default(), 0);
+    let one = chunk(1, vec![1]);
+    assert_eq!(desk.take(5, 6, paid(&budget, &one, 1), 0), Err(DeskError::Hole { last: 4, found: 6 }));
+    desk.take(5, 5, None, 0).unwrap();
+    desk.take(6, 3, paid(&budget, &one, 1), 0).unwrap();
+    assert!(!desk.has_ready(), "a repetition is not sent again");
+    assert_eq!(desk.stand(), Stand { frontier: 7, last_source: 5, point: 0 });
+}
+
+#[test]
+fn what_is_late_expires_and_is_not_sent() {
+    let budget = Budget::new(10, 10);
+    let mut desk = Desk::new(0, -1, 0, Scan::default(), 0);
+    let one = chunk(1, vec![1, 2]);
+    desk.take(0, 0, paid(&budget, &one, 2), 0).unwrap();
+    let (call, expired) = desk.next_call(100, SEND_BY);
+    assert_eq!((call.len(), expired.len()), (0, 2));
+    expired.iter().for_each(|message| desk.outcome(one.id, message.position, Outcome::Expired));
+    assert_eq!(desk.stand().frontier, 1);
+}
