@@ -226,3 +226,6 @@ fn matched(messages: &[Outgoing<'_>], answer: &SendAnswer) -> Vec<Sent> {
 fn last_ten(digits: &str) -> &str {
     digits.get(digits.len().saturating_sub(10)..).unwrap_or(digits)
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,9 +95,7 @@ impl Owner {
             metrics::gauge!("smshub_partitions_held", "role" => self.role.as_str())
                 .set(u32::try_from(self.held.len()).unwrap_or(u32::MAX));
         }
-        while let Some(partition) = self.held.keys().next_back().copied() {
-            self.release(partition).await?;
-        }
+        self.release(self.held.keys().copied().collect()).await?;
         Ok(())
     }
 
@@ -147,9 +145,7 @@ impl Owner {
         let live = i32::try_from(survey.live).unwrap_or(i32::MAX).max(1);
         let target = usize::try_from((self.partitions + live - 1) / live).unwrap_or(0);
         if self.held.len() > target {
-            if let Some(partition) = self.held.keys().next_back().copied() {
-                self.release(partition).await?;
-            }
+            self.release(self.held.keys().next_back().copied().into_iter().collect()).await?;
         } else if self.held.len() < target && survey.free > 0 && self.withdrawn.is_empty() {
             self.take(target - self.held.len()).await?;
         }
@@ -189,9 +185,10 @@ impl Owner {
     }
 
     async fn take(&mut self, count: usize) -> Result<(), sqlx::Error> {
-        // Of the term in which the rows are taken: should it end meanwhile, the leases end too.
-        let process = self.standing.process();
+        // The term before the process: should the process be counted out in between, or later,
+        // the leases are of a term that is over.
         let template = Lease::new(0, 0, Arc::clone(&self.standing));
+        let process = self.standing.process();
         let mut transaction = self.pool.begin().await?;
         let taken: Vec<(i32, i64)> = sqlx::query_as(
             "with free as (
@@ -231,25 +228,28 @@ impl Owner {
         Ok(())
     }
 
-    /// Lets the role finish what is in hand, then frees the partition. Where the role does
-    /// not finish in time, it is freed when the deadline in force has passed.
-    async fn release(&mut self, partition: i32) -> Result<(), sqlx::Error> {
-        let (drained, wait) = oneshot::channel();
-        let mut in_time = true;
-        if self.changes.send(Change::Release { partition, drained }).await.is_ok() {
-            // An answer that fails means that the role dropped the request: it holds nothing.
-            let limit = Duration::from_millis(self.settings.watchdog_ms);
-            in_time = tokio::time::timeout(limit, wait).await.is_ok();
+    /// Lets the role finish what is in hand, then frees the partitions. Those that it does
+    /// not finish in time are freed when the deadline in force has passed.
+    async fn release(&mut self, partitions: Vec<i32>) -> Result<(), sqlx::Error> {
+        let mut waits = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            let (drained, wait) = oneshot::channel();
+            // A role that is gone holds nothing: its end of the channel is dropped.
+            let _ = self.changes.send(Change::Release { partition, drained }).await;
+            waits.push((partition, wait));
         }
-        if let Some(lease) = self.held.remove(&partition) {
+        let limit = tokio::time::Instant::now() + Duration::from_millis(self.settings.watchdog_ms);
+        for (partition, wait) in waits {
+            let in_time = tokio::time::timeout_at(limit, wait).await.is_ok();
+            let Some(lease) = self.held.remove(&partition) else { continue };
             lease.withdraw();
-            if !in_time {
+            if in_time {
+                free(&self.pool, self.role, self.standing.process(), &lease).await?;
+                tracing::info!(role = %self.role, partition, "partition released");
+            } else {
                 tracing::error!(role = %self.role, partition, "not drained in time: partition withdrawn");
                 self.withdrawn.insert(partition, (lease, self.standing.deadline_boot_ms()));
-                return Ok(());
             }
-            free(&self.pool, self.role, self.standing.process(), &lease).await?;
-            tracing::info!(role = %self.role, partition, "partition released");
         }
         Ok(())
     }
