@@ -59,10 +59,7 @@ impl LaneLoop {
             |part: &Part| part.pending.front().is_some_and(|record| record.offset > part.next_offset);
         let holes: Vec<i32> = self.parts.iter().filter(|(_, part)| beyond(part)).map(|(p, _)| *p).collect();
         for partition in holes {
-            tracing::error!(partition, lane = %self.lane, "a hole in sms.submitted: partition stops");
-            let subject = format!("{}/{partition}", self.lane);
-            self.common.health.raise_alarm("hole_in_submitted", &subject, "records before the next are gone");
-            self.drop_part(partition);
+            self.stop_part(partition, "hole_in_submitted", "records before the next are gone");
         }
     }
 

@@ -12,16 +12,28 @@ use platform::health::Check;
 use platform::kafka::consumer::{Record, Records};
 use platform::kafka::topics::Stage;
 use platform::lifecycle::Stop;
-use platform::ownership::{Beat, Change, Lease, Position};
+use platform::ownership::{Beat, Change, Position};
 use platform::role::Common;
 use sqlx::PgPool;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use wire::WireError;
 
 /// The loop goes round at least so often, so that its sign of life is fresh.
 const ROUND: Duration = Duration::from_millis(200);
+
+/// The pause after a look at sms.billed that failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Where publishing of a partition begins, looked up beside the loop.
+struct Began {
+    partition: i32,
+    /// The beginning that was asked for: the answer to an earlier one does not count.
+    number: u64,
+    from: anyhow::Result<i64>,
+}
 
 /// Everything one lane's billing needs and holds.
 pub(crate) struct LaneLoop {
@@ -33,6 +45,9 @@ pub(crate) struct LaneLoop {
     pub(crate) topic_out: String,
     pub(crate) records: Records,
     changes: mpsc::Receiver<Change>,
+    /// Bounded by the partitions.
+    began: (mpsc::UnboundedSender<Began>, mpsc::UnboundedReceiver<Began>),
+    beginnings: u64,
     pub(crate) parts: BTreeMap<i32, Part>,
     pub(crate) publisher: Publisher,
     pub(crate) tariffs: HashMap<u32, Tariff>,
@@ -68,6 +83,8 @@ impl LaneLoop {
             topic_out,
             records,
             changes,
+            began: mpsc::unbounded_channel(),
+            beginnings: 0,
             parts: BTreeMap::new(),
             tariffs: HashMap::new(),
             ranges: None,
@@ -84,7 +101,8 @@ impl LaneLoop {
             tokio::select! {
                 biased;
                 () = stop.requested() => break,
-                Some(change) = self.changes.recv() => self.change(change).await?,
+                Some(change) = self.changes.recv() => self.change(change),
+                Some(began) = self.began.1.recv() => self.began(began),
                 Some(ack) = self.publisher.acks.recv() => self.acknowledge(ack),
                 Some(batch) = self.records.next() => self.take_in(batch),
                 () = tokio::time::sleep(wait) => {}
@@ -96,7 +114,7 @@ impl LaneLoop {
                 self.acknowledge(ack);
             }
             if self.publisher.has_failed() {
-                self.start_over().await?;
+                self.start_over()?;
             }
             self.bill().await?;
             self.answer_drained();
@@ -106,12 +124,14 @@ impl LaneLoop {
         Ok(())
     }
 
-    async fn change(&mut self, change: Change) -> anyhow::Result<()> {
+    fn change(&mut self, change: Change) {
         match change {
             Change::Taken { lease, positions } => {
                 let position = positions.into_iter().find(|position| position.topic == self.topic_in);
-                if let Some(position) = position {
-                    self.begin(lease, &position).await?;
+                if let Some(Position { next_offset, published, .. }) = position {
+                    let partition = lease.partition;
+                    self.parts.insert(partition, Part::new(lease, next_offset, published));
+                    self.begin(partition);
                 }
             }
             Change::Release { partition, drained } => match self.parts.get_mut(&partition) {
@@ -125,30 +145,62 @@ impl LaneLoop {
             },
             Change::Lost { partition } => self.drop_part(partition),
         }
-        Ok(())
     }
 
-    /// Begins with a partition: answers first what is billed and not yet published.
-    async fn begin(&mut self, lease: Lease, position: &Position) -> anyhow::Result<()> {
-        let partition = lease.partition;
-        let from = published(&self.common.kafka, &self.topic_out, partition, position.published).await?;
-        if from > position.next_offset {
+    /// Looks for the end of what is published, beside the loop. Reading begins there: what
+    /// is billed and not yet published is answered first.
+    fn begin(&mut self, partition: i32) {
+        self.beginnings += 1;
+        let number = self.beginnings;
+        let Some(part) = self.parts.get_mut(&partition) else { return };
+        part.begins(number);
+        self.records.unassign(0, partition);
+        let (kafka, topic) = (self.common.kafka.clone(), self.topic_out.clone());
+        let (stored, began) = (part.published, self.began.0.clone());
+        tokio::spawn(async move {
+            let from = published(&kafka, &topic, partition, stored).await;
+            if from.is_err() {
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
+            // The loop being gone is the end of the process.
+            let _ = began.send(Began { partition, number, from });
+        });
+    }
+
+    fn began(&mut self, began: Began) {
+        let partition = began.partition;
+        let Some(part) = self.parts.get_mut(&partition).filter(|part| part.beginning == Some(began.number)) else {
+            return;
+        };
+        let from = match began.from {
+            Ok(from) => from,
+            Err(error) if error.is::<WireError>() => {
+                return self.stop_part(partition, "undecodable_record", &format!("{error:#}"));
+            }
+            Err(error) => {
+                tracing::warn!(partition, error = format!("{error:#}"), "a partition could not begin; again");
+                return self.begin(partition);
+            }
+        };
+        if from > part.next_offset {
             // Only a database restored to an earlier time looks so; taking verdicts over is
             // a decision of people.
-            let subject = format!("{}/{partition}", self.lane);
-            let detail = format!("sms.billed answers up to {from}, billed is {}", position.next_offset);
-            tracing::error!(
-                partition,
-                published = from,
-                next_offset = position.next_offset,
-                "O2: partition stops"
-            );
-            self.common.health.raise_alarm("published_beyond_billed", &subject, &detail);
-            return Ok(());
+            let detail = format!("sms.billed answers up to {from}, billed is {}", part.next_offset);
+            return self.stop_part(partition, "published_beyond_billed", &detail);
         }
-        self.parts.insert(partition, Part::new(lease, position.next_offset, from));
+        part.published = from;
+        if part.failed_since(from) {
+            let detail = format!("the answer to offset {from} cannot be published");
+            return self.stop_part(partition, "billing_cannot_publish", &detail);
+        }
         self.assign(partition);
-        Ok(())
+    }
+
+    /// The partition stands still until a person looked: nothing of it is skipped.
+    pub(crate) fn stop_part(&mut self, partition: i32, code: &'static str, detail: &str) {
+        tracing::error!(partition, lane = %self.lane, code, detail, "the partition stops");
+        self.common.health.raise_alarm(code, &format!("{}/{partition}", self.lane), detail);
+        self.drop_part(partition);
     }
 
     /// Reads a partition from where publishing stands.
@@ -185,26 +237,15 @@ impl LaneLoop {
         }
     }
 
-    /// The producer broke: every partition starts over from what sms.billed really has.
-    async fn start_over(&mut self) -> anyhow::Result<()> {
+    /// The producer broke: every partition begins again from what sms.billed really has.
+    fn start_over(&mut self) -> anyhow::Result<()> {
         self.meters.producers_discarded.increment(1);
         self.publisher.renew()?;
         for partition in self.parts.keys().copied().collect::<Vec<_>>() {
-            let Some(stored) = self.parts.get(&partition).map(|part| part.published) else { continue };
-            let from = published(&self.common.kafka, &self.topic_out, partition, stored).await?;
-            let one_too_many = self.parts.get_mut(&partition).is_some_and(|part| {
-                part.published = from;
-                part.failed_at(from)
-            });
-            if one_too_many {
-                tracing::error!(partition, source = from, "answers fail again and again: partition stops");
-                let subject = format!("{}/{partition}", self.lane);
-                let detail = format!("the answer to offset {from} cannot be published");
-                self.common.health.raise_alarm("billing_cannot_publish", &subject, &detail);
-                self.drop_part(partition);
-            } else {
-                self.assign(partition);
+            if let Some(part) = self.parts.get_mut(&partition).filter(|part| part.unacknowledged() > 0) {
+                part.failed();
             }
+            self.begin(partition);
         }
         Ok(())
     }

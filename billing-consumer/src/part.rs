@@ -28,7 +28,11 @@ pub(crate) struct Part {
     /// to the producer.
     answers: VecDeque<Unacknowledged>,
     sent: usize,
-    failures: (i64, u32),
+    /// Where the producer broke last, how often in a row, and whether it did since the last
+    /// beginning.
+    failures: (i64, u32, bool),
+    /// The beginning under way: until it ends nothing is read.
+    pub(crate) beginning: Option<u64>,
     pub(crate) drained: Option<oneshot::Sender<()>>,
 }
 
@@ -50,7 +54,8 @@ impl Part {
             published,
             answers: VecDeque::new(),
             sent: 0,
-            failures: (-1, 0),
+            failures: (-1, 0, false),
+            beginning: None,
             drained: None,
         }
     }
@@ -66,13 +71,31 @@ impl Part {
     pub(crate) fn assigned(&mut self, serial: u64, flow: Arc<Flow>) {
         self.serial = serial;
         self.flow = flow;
+        self.beginning = None;
     }
 
-    /// Counts a failure to publish. Returns whether it was one too many at one source.
-    pub(crate) fn failed_at(&mut self, source: i64) -> bool {
-        let (last, count) = self.failures;
-        self.failures = if last == source { (source, count + 1) } else { (source, 1) };
-        self.failures.1 >= FAILURES_MAX
+    /// The producer broke while it had, or may have had, answers of this partition.
+    pub(crate) fn failed(&mut self) {
+        self.failures.2 = true;
+    }
+
+    /// Publishing begins at `source`. Returns whether it failed there once too often.
+    pub(crate) fn failed_since(&mut self, source: i64) -> bool {
+        let (last, count, failed) = self.failures;
+        let count = match (failed, last == source) {
+            (false, _) => 0,
+            (true, true) => count + 1,
+            (true, false) => 1,
+        };
+        self.failures = (source, count, false);
+        count >= FAILURES_MAX
+    }
+
+    /// A beginning is under way: what was read or answered comes again after it.
+    pub(crate) fn begins(&mut self, number: u64) {
+        self.beginning = Some(number);
+        self.serial = 0;
+        self.start_over(self.published);
     }
 
     pub(crate) fn unacknowledged(&self) -> usize {

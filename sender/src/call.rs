@@ -40,7 +40,7 @@ pub(crate) enum Ended {
     /// The operator could not be asked.
     NoAnswer(Leaving),
     /// The hold on the partition was over before the bytes went out.
-    NotHeld,
+    NotHeld(Vec<Leaving>),
     /// The producer broke: the partition starts over.
     Broken,
 }
@@ -52,11 +52,11 @@ impl Line {
         if let Err(error) = self.writer.attempt(lease.partition, lease.epoch, intent).await {
             return broken(&error);
         }
-        let outgoing: Vec<Outgoing<'_>> = messages.iter().filter_map(outgoing).collect();
         // The last check before what cannot be undone.
         if !lease.holds() {
-            return Ended::NotHeld;
+            return Ended::NotHeld(messages);
         }
+        let outgoing: Vec<Outgoing<'_>> = messages.iter().filter_map(outgoing).collect();
         let sent = self.magfa.send(&outgoing).await;
         let outcomes = messages.iter().zip(sent).map(|(message, sent)| (message, outcome_of(sent))).collect();
         self.write(lease, outcomes).await

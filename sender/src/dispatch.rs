@@ -2,7 +2,7 @@
 
 use crate::call::{Ended, Heard};
 use crate::desk::{Leaving, Wait};
-use crate::lane::{Event, LaneLoop};
+use crate::lane::{Event, LaneLoop, What};
 use crate::magfa::{Class, class_of};
 use domain::outcome::Outcome;
 use domain::time::UnixMillis;
@@ -60,13 +60,14 @@ impl LaneLoop {
         let Some(part) = self.parts.get_mut(&partition) else { return };
         part.under_way += 1;
         self.calls += 1;
-        let (lease, line, events) = (part.lease.clone(), Arc::clone(&self.line), self.events.clone());
+        let (lease, number) = (part.lease.clone(), part.number);
+        let (line, events) = (Arc::clone(&self.line), self.events.clone());
         tokio::spawn(async move {
             let ended = match outcome {
                 None => line.call(&lease, messages).await,
                 Some(outcome) => line.end(&lease, messages, outcome).await,
             };
-            let _ = events.send(Event::Called { partition, epoch: lease.epoch, ended });
+            let _ = events.send(Event { partition, number, what: What::Called(ended) });
         });
     }
 
@@ -78,72 +79,61 @@ impl LaneLoop {
             return;
         }
         part.look_again_due = false;
+        // Look-ups wait for what it finds.
+        part.looking_again = true;
         part.under_way += 1;
-        let (reader, lease, fence) = (self.reader.clone(), part.lease.clone(), part.fence);
+        let (reader, lease, fence, number) = (self.reader.clone(), part.lease.clone(), part.fence, part.number);
         let events = self.events.clone();
         tokio::spawn(async move {
             let found = reader.look_again(&lease, fence).await;
-            let _ = events.send(Event::LookedAgain { partition, epoch: lease.epoch, found });
+            let _ = events.send(Event { partition, number, what: What::LookedAgain(found) });
         });
-        // Look-ups wait for what it finds.
-        part.look_up_at = i64::MAX;
     }
 
     fn look_ups(&mut self, partition: i32, boot: i64) {
         let free = self.settings.questions_at_once.saturating_sub(self.questions);
         let Some(part) = self.parts.get_mut(&partition).filter(|part| part.drained.is_none()) else { return };
-        let waits_for_look = part.look_again_due || part.look_up_at == i64::MAX;
+        let waits_for_look = part.look_again_due || part.looking_again;
         let Some(desk) = part.desk.as_mut() else { return };
         let due = desk.due(boot, if waits_for_look { 0 } else { free });
         for message in due {
             part.under_way += 1;
             self.questions += 1;
             self.meters.look_ups.increment(1);
-            let (lease, line, events) = (part.lease.clone(), Arc::clone(&self.line), self.events.clone());
+            let (lease, number) = (part.lease.clone(), part.number);
+            let (line, events) = (Arc::clone(&self.line), self.events.clone());
             tokio::spawn(async move {
                 let ended = line.look_up(&lease, message).await;
-                let _ = events.send(Event::LookedUp { partition, epoch: lease.epoch, ended });
+                let _ = events.send(Event { partition, number, what: What::LookedUp(ended) });
             });
         }
     }
 
     /// What a task tells.
     pub(crate) fn event(&mut self, event: Event) {
-        let (partition, epoch) = match &event {
-            Event::Called { partition, epoch, .. } => {
-                self.calls -= 1;
-                (*partition, *epoch)
-            }
-            Event::LookedUp { partition, epoch, .. } => {
-                self.questions -= 1;
-                (*partition, *epoch)
-            }
-            Event::Began { partition, epoch, .. } | Event::LookedAgain { partition, epoch, .. } => {
-                (*partition, *epoch)
-            }
-        };
-        let Some(part) = self.parts.get_mut(&partition).filter(|part| part.lease.epoch == epoch) else {
-            return;
-        };
-        match event {
-            Event::Began { began, .. } => self.began(partition, began),
-            Event::LookedAgain { found, .. } => {
+        // The slots are the lane's: they come back whatever became of the partition.
+        match event.what {
+            What::Called(_) => self.calls = self.calls.saturating_sub(1),
+            What::LookedUp(_) => self.questions = self.questions.saturating_sub(1),
+            What::Began(_) | What::LookedAgain(_) => {}
+        }
+        let (partition, number) = (event.partition, event.number);
+        let Some(part) = self.parts.get_mut(&partition).filter(|part| part.number == number) else { return };
+        match event.what {
+            What::Began(began) => self.began(partition, began),
+            What::LookedAgain(found) => {
                 part.under_way = part.under_way.saturating_sub(1);
-                part.look_up_at = 0;
+                part.looking_again = false;
                 match (found, part.desk.as_mut()) {
                     (Ok(found), Some(desk)) => desk.found_closed(&found),
                     (Err(error), _) => {
-                        tracing::warn!(
-                            partition,
-                            error = format!("{error:#}"),
-                            "the second look failed; again"
-                        );
+                        tracing::warn!(partition, error = format!("{error:#}"), "the second look failed; again");
                         part.look_again_due = true;
                     }
                     (Ok(_), None) => {}
                 }
             }
-            Event::Called { ended, .. } | Event::LookedUp { ended, .. } => {
+            What::Called(ended) | What::LookedUp(ended) => {
                 part.under_way = part.under_way.saturating_sub(1);
                 self.ended(partition, ended);
             }
@@ -162,8 +152,16 @@ impl LaneLoop {
                 }
             }
             Ended::NoAnswer(message) => self.no_answer(partition, message),
-            // Whoever holds the partition now sends what we did not.
-            Ended::NotHeld => self.drop_part(partition),
+            // No bytes went out. Should the hold come back, or never have been lost, they are
+            // tried again; else the owner takes the partition away.
+            Ended::NotHeld(messages) => {
+                let at = clock::boot_ms() + i64::try_from(self.settings.retry_first_ms).unwrap_or(i64::MAX);
+                if let Some(desk) = self.desk(partition) {
+                    for message in messages {
+                        desk.wait(message.chunk.id, message.position, at, Wait::Retry);
+                    }
+                }
+            }
             // The loop sees the broken producer and begins again.
             Ended::Broken => {}
         }

@@ -20,26 +20,38 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
+use wire::WireError;
 use wire::billed::{Billed, Verdict};
 
 /// The loop goes round at least so often, so that its sign of life is fresh.
 const ROUND: Duration = Duration::from_millis(20);
+/// The pause after a beginning that failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// What the loop's tasks tell it. The epoch tells results of an earlier hold apart.
-pub(crate) enum Event {
+/// What a task of the loop tells it.
+pub(crate) struct Event {
+    pub(crate) partition: i32,
+    /// The beginning that the task belongs to: results of an earlier one do not count.
+    pub(crate) number: u64,
+    pub(crate) what: What,
+}
+
+/// What happened.
+pub(crate) enum What {
     /// A partition may begin.
-    Began { partition: i32, epoch: i64, began: anyhow::Result<Began> },
+    Began(anyhow::Result<Began>),
     /// The second look behind our fence.
-    LookedAgain { partition: i32, epoch: i64, found: anyhow::Result<Scan> },
+    LookedAgain(anyhow::Result<Scan>),
     /// A call has ended.
-    Called { partition: i32, epoch: i64, ended: Ended },
+    Called(Ended),
     /// A look-up has ended.
-    LookedUp { partition: i32, epoch: i64, ended: Ended },
+    LookedUp(Ended),
 }
 
 /// A partition in the loop's hands.
 pub(crate) struct Part {
     pub(crate) lease: Lease,
+    pub(crate) number: u64,
     pub(crate) stored: Stored,
     /// Nothing until the fence is written and the scan done.
     pub(crate) desk: Option<Desk>,
@@ -51,6 +63,7 @@ pub(crate) struct Part {
     pub(crate) look_up_at: i64,
     pub(crate) fence: i64,
     pub(crate) look_again_due: bool,
+    pub(crate) looking_again: bool,
     pub(crate) drained: Option<oneshot::Sender<()>>,
 }
 
@@ -81,6 +94,7 @@ pub(crate) struct LaneLoop {
     pub(crate) calls: usize,
     pub(crate) questions: usize,
     pub(crate) stored_at: i64,
+    beginnings: u64,
     pub(crate) meters: Meters,
     pub(crate) check: Check,
     beat: Beat,
@@ -117,6 +131,7 @@ impl LaneLoop {
             calls: 0,
             questions: 0,
             stored_at: clock::boot_ms(),
+            beginnings: 0,
             meters: Meters::new(lane),
             check: common.health.check(format!("sender.{lane}"), stale_after),
             beat,
@@ -182,8 +197,11 @@ impl LaneLoop {
 
     /// Writes the fence and reads what was attempted, beside the loop.
     fn begin_at(&mut self, lease: Lease, stored: Stored) {
+        self.beginnings += 1;
+        let number = self.beginnings;
         let part = Part {
             lease: lease.clone(),
+            number,
             stored,
             desk: None,
             serial: 0,
@@ -192,14 +210,18 @@ impl LaneLoop {
             look_up_at: 0,
             fence: -1,
             look_again_due: false,
+            looking_again: false,
             drained: None,
         };
         self.parts.insert(lease.partition, part);
         let (reader, writer, events) = (self.reader.clone(), self.line.writer.clone(), self.events.clone());
         tokio::spawn(async move {
             let began = reader.begin(&writer, &lease, stored.point).await;
+            if began.is_err() {
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
             // The loop being gone is the end of the process.
-            let _ = events.send(Event::Began { partition: lease.partition, epoch: lease.epoch, began });
+            let _ = events.send(Event { partition: lease.partition, number, what: What::Began(began) });
         });
     }
 
@@ -210,9 +232,13 @@ impl LaneLoop {
         }
         let began = match began {
             Ok(began) => began,
+            Err(error) if error.is::<WireError>() => {
+                return self.stop_part(partition, "sender_cannot_begin", &format!("{error:#}"));
+            }
             Err(error) => {
-                let detail = format!("{error:#}");
-                return self.stop_part(partition, "sender_cannot_begin", &detail);
+                tracing::warn!(partition, error = format!("{error:#}"), "a partition could not begin; again");
+                let (lease, stored) = (part.lease.clone(), part.stored);
+                return self.begin_at(lease, stored);
             }
         };
         let grace = self.line.magfa.call_timeout().as_millis();

@@ -3,6 +3,7 @@
 //! The real parts are started by `make test`, which names them in the environment.
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)] // for tests only
 
+pub mod gateway;
 pub mod kafka;
 pub mod postgres;
 
@@ -14,4 +15,15 @@ pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: run the tests by `make test`, or `make parts-up` and `eval \"$(infra/parts env test)\"` first")
     })
+}
+
+/// A client for tests.
+///
+/// # Panics
+/// Where it cannot be made.
+pub fn http_client() -> reqwest::Client {
+    // Whoever comes first sets the process's provider; a second one is told so, no more.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let limit = std::time::Duration::from_secs(30);
+    reqwest::Client::builder().no_proxy().timeout(limit).build().expect("a client")
 }

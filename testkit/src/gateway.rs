@@ -1,0 +1,170 @@
+//! A whole gateway for a test: its own schema and topics, a simulated operator inside the
+//! test, and the real binary as processes that can be killed.
+
+mod customer;
+mod process;
+
+pub use customer::Customer;
+pub use process::Process;
+
+use crate::postgres::Schema;
+use platform::kafka::KafkaSettings;
+use simulator::journal::What;
+use simulator::{Operator, Settings};
+use sqlx::migrate::Migrator;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Messages that the operator of a test remembers.
+const OPERATOR_MESSAGES: u64 = 1_000_000;
+/// Octets of the operator's journal, in memory.
+const OPERATOR_JOURNAL: usize = 256 << 20;
+
+/// Everything but the processes, which a test starts and kills.
+pub struct Gateway {
+    /// The tables.
+    pub schema: Schema,
+    /// The operator.
+    pub operator: Arc<Operator>,
+    kafka: KafkaSettings,
+    binary: PathBuf,
+    folder: TempDir,
+    operator_url: String,
+    stop: CancellationToken,
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Gateway {
+    /// Makes tables, topics and the operator.
+    ///
+    /// # Panics
+    /// Where any of it fails.
+    pub async fn new(binary: &Path, migrations: &Migrator, operator: Settings) -> Self {
+        let operator = Operator::in_memory(operator, OPERATOR_MESSAGES, OPERATOR_JOURNAL);
+        let operator = Arc::new(operator.expect("the operator's settings are right"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stop = CancellationToken::new();
+        tokio::spawn(simulator::serve(listener, Arc::clone(&operator), stop.clone()));
+        let gateway = Gateway {
+            schema: Schema::new(migrations).await,
+            operator,
+            kafka: crate::kafka::settings(),
+            binary: binary.to_owned(),
+            folder: tempfile::tempdir().expect("a folder"),
+            operator_url: format!("http://{address}/api/http/sms/v2"),
+            stop,
+        };
+        gateway.must(&["migrate"]);
+        gateway.must(&["topics", "create"]);
+        gateway
+    }
+
+    /// The binary with the settings of this gateway.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        let kafka = &self.kafka;
+        command
+            .env("SMSHUB__POSTGRES__URL", crate::variable("SMSHUB_TEST_POSTGRES"))
+            .env("SMSHUB__POSTGRES__SCHEMA", &self.schema.settings().schema)
+            .env("SMSHUB__POSTGRES__LANE_CONNECTIONS", "4")
+            .env("SMSHUB__POSTGRES__COMMON_CONNECTIONS", "8")
+            .env("SMSHUB__KAFKA__BOOTSTRAP", &kafka.bootstrap)
+            .env("SMSHUB__KAFKA__TOPIC_PREFIX", &kafka.topic_prefix)
+            .env("SMSHUB__KAFKA__PARTITIONS", kafka.partitions.to_string())
+            .env("SMSHUB__KAFKA__FLUSH_EACH_RECORD", "false")
+            .env("SMSHUB__OWNERSHIP__DATA_FOLDER", self.folder.path().join("cli"))
+            .env("SMSHUB__SENDER__CONNECTORS__MAGFA__BASE_URL", &self.operator_url)
+            .env("SMSHUB__SENDER__CONNECTORS__MAGFA__USER", "demo/demo")
+            .env("SMSHUB__SENDER__CONNECTORS__MAGFA__PASSWORD", "demo")
+            .env("SMSHUB__SENDER__CONNECTORS__MAGFA__CALL_TIMEOUT_MS", "2000")
+            .env("SMSHUB__SENDER__LOOK_UP_AFTER_MS", "200")
+            .env("SMSHUB__SENDER__POLL_LOOK_MS", "100")
+            .env("SMSHUB__DLR_RECONCILER__POLL_SCHEDULE_S", "1")
+            .env("SMSHUB__DLR_RECONCILER__BULK_FLUSH_MS", "300")
+            .env("SMSHUB__DLR_RECONCILER__STANDARD_FLUSH_MS", "300");
+        command
+    }
+
+    /// Runs a command of the binary to its end.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command().args(arguments).output().expect("the binary starts")
+    }
+
+    /// Runs a command that must succeed, and returns what it printed.
+    ///
+    /// # Panics
+    /// Where it fails, with what it said.
+    pub fn must(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "smshub {}: {out}{err}", arguments.join(" "));
+        out.trim().to_owned()
+    }
+
+    /// Starts a process that runs `targets`; `name` is its data folder's. Waits until it is
+    /// ready.
+    ///
+    /// # Panics
+    /// Where it does not become ready.
+    pub async fn start(&self, name: &str, targets: &str) -> Process {
+        Process::start(self.command(), self.folder.path(), name, targets).await
+    }
+
+    /// A customer with `charge` rial and a key.
+    ///
+    /// # Panics
+    /// Where that fails.
+    pub fn customer(&self, charge: i64) -> Customer {
+        let account = self.must(&["account", "create", "--name", "test", "--line", "100002"]);
+        self.must(&["account", "charge", &account, &charge.to_string()]);
+        let key = self.must(&["key", "create", "--account", &account, "--scope", "send,read"]);
+        Customer::new(account.parse().expect("an id"), key)
+    }
+
+    /// Waits until nothing is held any more.
+    ///
+    /// # Panics
+    /// Where that does not come within `limit`.
+    pub async fn quiescent(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        loop {
+            let held: i64 = sqlx::query_scalar("select coalesce(sum(held), 0)::bigint from account")
+                .fetch_one(self.schema.pool())
+                .await
+                .expect("Postgres answers");
+            if held == 0 {
+                return;
+            }
+            assert!(Instant::now() < deadline, "still {held} rial held after {limit:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await; // a look, not a hope: see the deadline
+        }
+    }
+
+    /// How often the operator was given each message, by our ids.
+    pub fn submissions(&self) -> HashMap<i64, usize> {
+        let mut counts = HashMap::new();
+        for event in self.operator.remembered() {
+            if let What::Send(elements) = event.what {
+                for element in elements {
+                    *counts.entry(element.uid).or_insert(0) += 1;
+                }
+            }
+        }
+        counts
+    }
+}

@@ -1,0 +1,80 @@
+//! A customer that sends through the public API and remembers what it was promised.
+
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+
+/// A customer with a key.
+pub struct Customer {
+    /// Its account.
+    pub account: i64,
+    key: String,
+    client: Client,
+}
+
+impl Customer {
+    pub(super) fn new(account: i64, key: String) -> Self {
+        Customer { account, key, client: crate::http_client() }
+    }
+
+    /// Any request.
+    ///
+    /// # Errors
+    /// Where the process died or did not answer.
+    pub async fn post(
+        &self,
+        api: SocketAddr,
+        path: &str,
+        body: &Value,
+    ) -> Result<(StatusCode, Value), reqwest::Error> {
+        let request = self.client.post(format!("http://{api}{path}")).bearer_auth(&self.key).json(body);
+        let response = request.send().await?;
+        let status = response.status();
+        Ok((status, response.json().await?))
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// Where the process died or did not answer.
+    pub async fn get(&self, api: SocketAddr, path: &str) -> Result<(StatusCode, Value), reqwest::Error> {
+        let response = self.client.get(format!("http://{api}{path}")).bearer_auth(&self.key).send().await?;
+        let status = response.status();
+        Ok((status, response.json().await.unwrap_or(Value::Null)))
+    }
+
+    /// One message; returns its id where it was accepted.
+    ///
+    /// # Errors
+    /// Where the process died or did not answer.
+    pub async fn send(&self, api: SocketAddr, number: usize, lane: &str) -> Result<Option<i64>, reqwest::Error> {
+        let body = json!({"to": recipient(number), "text": format!("code {number}"), "lane": lane});
+        let (status, answer) = self.post(api, "/v1/messages", &body).await?;
+        let id = || answer["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+        Ok((status == StatusCode::ACCEPTED).then(id))
+    }
+
+    /// A call of many messages; returns the ids of those that were accepted.
+    ///
+    /// # Errors
+    /// Where the process died or did not answer.
+    pub async fn send_bulk(&self, api: SocketAddr, first: usize, count: usize) -> Result<Vec<i64>, reqwest::Error> {
+        let message = |n: usize| json!({"to": recipient(n), "text": format!("سلام {n}")});
+        let messages: Vec<Value> = (first..first + count).map(message).collect();
+        let (status, answer) = self.post(api, "/v1/messages/bulk", &json!({"messages": messages})).await?;
+        if status != StatusCode::ACCEPTED {
+            return Ok(vec![]);
+        }
+        let mut ids = Vec::with_capacity(count);
+        for range in answer["ranges"].as_array().expect("ranges") {
+            let first: i64 = range["first_id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+            ids.extend((0..range["count"].as_i64().expect("a count")).map(|k| first + k));
+        }
+        Ok(ids)
+    }
+}
+
+/// A valid number that is plainly synthetic.
+pub(super) fn recipient(number: usize) -> String {
+    format!("0912000{:04}", number % 10_000)
+}
