@@ -1,6 +1,6 @@
 # Everything starts here; `make` alone prints the list. The work is done by infra/.
 .DEFAULT_GOAL := help
-.PHONY: help run stop reset test build fmt lint sample parts-up parts-down
+.PHONY: help run stop reset test bench bench-micro build fmt lint sample parts-up parts-down
 
 help: ## this list
 	@awk -F ' ?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +16,12 @@ reset: ## delete the data of `make run`; asks first, YES=1: does not ask
 
 test: ## style checks and all tests, on real Kafka and Postgres; T="-p domain": only these tests
 	@infra/test $(T)
+
+bench: ## measure the whole on its own ports; the figures go to benches/results (10 minutes)
+	@infra/bench
+
+bench-micro: ## measure the functions that every message passes
+	@infra/cargo bench -p benches --bench hot_path
 
 build: ## the release binaries, in target/release
 	@infra/cargo build --release --bins

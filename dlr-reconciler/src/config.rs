@@ -65,7 +65,11 @@ impl Settings {
         range("retry_longest_ms", self.retry_longest_ms, 100, 60_000);
         range("stale_after_ms", self.stale_after_ms, 1_000, 600_000);
         range("poll_window_s", self.poll_window_s.into(), 1, 30 * 86_400);
-        violations.range("dlr_reconciler.chunks_per_transaction", self.chunks_per_transaction, 1..=CHUNKS_MAX);
+        violations.range(
+            "dlr_reconciler.chunks_per_transaction",
+            self.chunks_per_transaction,
+            1..=CHUNKS_MAX,
+        );
         violations.require(
             Schedule::new(&self.poll_schedule_s, self.poll_window_s).is_some(),
             "dlr_reconciler.poll_schedule_s",

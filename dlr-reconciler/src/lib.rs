@@ -1,1 +1,151 @@
-//! dlr-reconciler
+//! billed + attempts + receipts ▶ state, settle, void, counters.
+//!
+//! The journey, for each worker by itself (one a lane for sms.billed.<lane> and
+//! sms.attempts.<lane>, one for sms.receipts): records arrive and are understood ([`read`]),
+//! merged by chunk in memory ([`merge`]) for a while, then stored in one transaction
+//! ([`flush`]) together with the positions behind them: what is known of each message
+//! ([`states`]), the money of what newly ended, the chunk as it was billed, operators' ids,
+//! when to ask for receipts ([`schedule`]), counters. What a worker has in hand is in
+//! [`hand`]; the loop around it all is [`reconcile`].
+//!
+//! Content is stored often, states seldom: each topic is stored by itself. Receipts whose
+//! chunk is not known yet wait in a table, and are matched after each transaction that
+//! makes state rows, at start, and every few seconds.
+
+mod config;
+mod flush;
+mod hand;
+mod merge;
+mod metrics;
+mod read;
+mod reconcile;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod samples;
+mod schedule;
+mod states;
+#[cfg(test)]
+mod tests;
+
+pub use config::Settings;
+
+use anyhow::Context;
+use domain::lane::Lane;
+use hand::{Bounds, Topic};
+use platform::kafka::consumer::Consumer;
+use platform::kafka::topics::Stage;
+use platform::lifecycle::{Lifecycle, Phase};
+use platform::ownership::{Beat, Change, Owner, Role, fan_out};
+use platform::role::Common;
+use read::Stream;
+use reconcile::{Parts, Worker};
+use schedule::Schedule;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Changes of ownership that wait for a worker at most.
+const CHANGES_MAX: usize = 128;
+
+/// Names of a worker, of its component, and of its consumer thread.
+type Names = (&'static str, &'static str, &'static str);
+
+/// A worker's loop, as others see it.
+struct Started {
+    changes: mpsc::Sender<Change>,
+    beat: Beat,
+}
+
+/// Starts the reconciler: four workers with a consumer thread each, and one owner of
+/// partitions.
+///
+/// The owner gives partitions back while draining, which makes the workers store what they
+/// hold; workers and threads end in the next phase.
+///
+/// # Errors
+/// When a Kafka client or a thread cannot be made, or the settings are out of range.
+pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
+    metrics::describe();
+    let mut started = Vec::new();
+    for lane in Lane::ALL {
+        let content_flush = Duration::from_millis(settings.content_flush_ms);
+        let streams = vec![
+            (common.topics.of(Stage::Billed, lane), Stream::Billed(lane), content_flush),
+            (common.topics.of(Stage::Attempts, lane), Stream::Attempts(lane), settings.lane_flush(lane)),
+        ];
+        started.push(worker(common, settings, lifecycle, lane_names(lane), lane, streams, None)?);
+    }
+    // Receipts are of all lanes. The standard lane's connections: a flood of bulk must not
+    // take them from receipts of login codes, and a transaction over hundreds of chunks must
+    // not take those of express (nor wait for locks as shortly as these do).
+    let receipts = Duration::from_millis(settings.receipts_flush_ms);
+    let streams = vec![(common.topics.receipts(), Stream::Receipts, receipts)];
+    let names = ("receipts", "dlr-reconciler.receipts", "dlr-read-rcpt");
+    let pending_every = Some(Duration::from_millis(settings.pending_every_ms));
+    started.push(worker(common, settings, lifecycle, names, Lane::Standard, streams, pending_every)?);
+
+    let (owner, changes) = Owner::new(
+        common.pools.common().clone(),
+        &common.ownership,
+        common.standing.clone(),
+        Role::DlrReconciler,
+        common.partitions,
+        started.iter().map(|worker| worker.beat.clone()).collect(),
+    );
+    let loops = started.into_iter().map(|worker| worker.changes).collect();
+    lifecycle.spawn("dlr-reconciler.owner", Phase::Drain, |stop| owner.run(stop));
+    lifecycle.spawn("dlr-reconciler.changes", Phase::Flush, |stop| fan_out(changes, loops, stop));
+    Ok(())
+}
+
+fn worker(
+    common: &Common,
+    settings: &Settings,
+    lifecycle: &mut Lifecycle,
+    (name, component, thread): Names,
+    pool_of: Lane,
+    streams: Vec<(String, Stream, Duration)>,
+    pending_every: Option<Duration>,
+) -> anyhow::Result<Started> {
+    let topics = streams.iter().map(|(topic, _, _)| topic.clone()).collect();
+    let (consumer, records) = Consumer::new(&common.kafka, &settings.consumer, topics)?;
+    let budget = consumer.budget();
+    lifecycle.spawn_thread(thread, Phase::Flush, move |stop| Ok(consumer.run(|| stop.is_requested())?))?;
+
+    let meters = metrics::Meters::new(name);
+    let topic = |(topic, stream, flush_after): (String, Stream, Duration)| {
+        Topic::new(topic, stream, flush_after, meters.stream(stream.as_str()))
+    };
+    let (changes, receiver) = mpsc::channel(CHANGES_MAX);
+    let beat = Beat::new();
+    let worker = Worker::new(Parts {
+        topics: streams.into_iter().map(topic).collect(),
+        records,
+        budget,
+        changes: receiver,
+        pool: common.pools.lane(pool_of).clone(),
+        beat: beat.clone(),
+        check: common.health.check(component, Duration::from_millis(settings.stale_after_ms)),
+        health: common.health.clone(),
+        standing: common.standing.clone(),
+        schedule: Schedule::new(&settings.poll_schedule_s, settings.poll_window_s)
+            .context("dlr_reconciler.poll_schedule_s is no schedule")?,
+        bounds: Bounds {
+            chunks: settings.chunks_per_transaction,
+            offsets: i64::from(settings.consumer.ahead_records / 2).max(1),
+        },
+        transaction_timeout: Duration::from_millis(settings.transaction_timeout_ms),
+        retry_longest: Duration::from_millis(settings.retry_longest_ms),
+        pending_every,
+        meters,
+    });
+    lifecycle.spawn(component, Phase::Flush, |stop| worker.run(stop));
+    Ok(Started { changes, beat })
+}
+
+const fn lane_names(lane: Lane) -> Names {
+    match lane {
+        Lane::Express => ("express", "dlr-reconciler.express", "dlr-read-expr"),
+        Lane::Standard => ("standard", "dlr-reconciler.standard", "dlr-read-std"),
+        Lane::Bulk => ("bulk", "dlr-reconciler.bulk", "dlr-read-bulk"),
+    }
+}

@@ -1,6 +1,6 @@
 //! What was read and is not stored yet, by chunk. Pure: no clock, no database.
 
-use crate::read::{Stream, Understood, Undecodable};
+use crate::read::{Stream, Undecodable, Understood};
 use bytes::Bytes;
 use domain::id::ChunkId;
 use domain::lane::Lane;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use wire::receipts::ReceiptSlice;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// How the state row of a chunk is made where there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,8 @@ impl Batch {
         verdict
     }
 
-    fn absorb(&mut self, understood: Understood) {
+    /// Takes in what is of no offset.
+    pub(crate) fn absorb(&mut self, understood: Understood) {
         for (chunk, heard) in understood.chunks {
             self.chunks.entry(chunk).or_default().add(heard);
         }
@@ -188,7 +189,9 @@ impl Heard {
 
 /// What several batches say of each chunk, by chunk id. (Receipts of one chunk may come
 /// from several partitions.)
-pub(crate) fn by_chunk<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> BTreeMap<ChunkId, Vec<&'a Heard>> {
+pub(crate) fn by_chunk<'a>(
+    batches: impl IntoIterator<Item = &'a Batch>,
+) -> BTreeMap<ChunkId, Vec<&'a Heard>> {
     let mut chunks: BTreeMap<ChunkId, Vec<&Heard>> = BTreeMap::new();
     for batch in batches {
         for (chunk, heard) in &batch.chunks {

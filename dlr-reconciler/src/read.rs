@@ -9,11 +9,11 @@ use domain::status::Fact;
 use domain::time::UnixMillis;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use wire::WireError;
 use wire::attempt::{Attempt, AttemptKind, OutcomeSlice};
 use wire::billed::{Billed, Verdict};
 use wire::receipts::{ReceiptSlice, Receipts};
 use wire::submitted::Chunk;
-use wire::WireError;
 
 /// What a topic carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,14 @@ pub(crate) struct Understood {
     pub(crate) ids_refused: u32,
 }
 
-/// A record that cannot be understood, and why (without its content).
+impl Understood {
+    /// How many chunks it touches.
+    pub(crate) fn size(&self) -> usize {
+        self.chunks.len().max(usize::from(self.content.is_some()))
+    }
+}
+
+/// Why a record cannot be understood (without its content).
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Undecodable {
     /// It is not what the stream carries.
@@ -156,9 +163,10 @@ fn receipts(record: Receipts) -> Result<Understood, WireError> {
     let connector = name(&record.connector)?;
     let understand = |slice: ReceiptSlice| {
         let at = after(slice.chunk, record.at);
-        let telling = slice.messages.iter().filter(|message| {
-            !matches!(message.receipt, Receipt::Nothing | Receipt::OnTheWay)
-        });
+        let telling = slice
+            .messages
+            .iter()
+            .filter(|message| !matches!(message.receipt, Receipt::Nothing | Receipt::OnTheWay));
         let facts = telling.map(|message| {
             let (attempt, receipt, code) = (slice.attempt, message.receipt, message.code);
             (message.position, Fact::Receipt { attempt, receipt, code, at })

@@ -28,7 +28,7 @@ missing_packages() {
   # librdkafka's build compiles its C++ half too.
   command -v c++ >/dev/null || echo g++
   # The check that the sample is what its script makes.
-  [[ $PROFILE == run ]] || command -v python3 >/dev/null || echo python3
+  [[ $PROFILE != test ]] || command -v python3 >/dev/null || echo python3
 }
 
 # install_packages: makes sure nothing is missing.

@@ -104,7 +104,7 @@ parts_status() {
 
 # parts_env: what a shell has to export to talk to this profile: eval "$(infra/parts env test)".
 parts_env() {
-  if [[ $PROFILE == run ]]; then
+  if [[ $PROFILE != test ]]; then
     service_environment
   else
     printf 'export SMSHUB_TEST_POSTGRES=postgres://postgres@127.0.0.1:%s/postgres\n' "$POSTGRES_PORT"

@@ -38,7 +38,7 @@ postgres_configure() {
     compression=lz4
   fi
   {
-    cat "$ROOT/infra/postgres/common.conf" "$ROOT/infra/postgres/$PROFILE.conf"
+    cat "$ROOT/infra/postgres/common.conf" "$ROOT/infra/postgres/$POSTGRES_CONF"
     printf "port = %s\nwal_compression = %s\n" "$POSTGRES_PORT" "$compression"
   } | as_parts_user tee "$(postgres_data)/postgresql.conf" >/dev/null
 }

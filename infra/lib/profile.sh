@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # the variables are used by the files sourced beside this one
-# The two profiles: `run` (durable, for make run) and `test` (fast, for make test). Each has
-# ports and data of its own, so both can be up at once.
+# The profiles: `run` (durable, for make run), `test` (fast, for make test) and `bench` (as
+# durable as run, for make bench). Each has ports and data of its own, so all can be up at once.
 
 # port_setting NAME DEFAULT: the value of the variable SMSHUB_<PROFILE>_<NAME>_PORT.
 port_setting() {
@@ -12,7 +12,7 @@ port_setting() {
   printf '%s\n' "$port"
 }
 
-# use_profile run|test: sets every variable below; call it once, before all else.
+# use_profile run|test|bench: sets every variable below; call it once, before all else.
 use_profile() {
   PROFILE=$1
   case $PROFILE in
@@ -23,13 +23,25 @@ use_profile() {
       API_PORT=$(port_setting API 8080)
       MANAGEMENT_PORT=$(port_setting MANAGEMENT 8081)
       SIMULATOR_PORT=$(port_setting SIMULATOR 8090)
+      POSTGRES_CONF=run.conf
+      ;;
+    bench)
+      POSTGRES_PORT=$(port_setting POSTGRES 35432)
+      KAFKA_PORT=$(port_setting KAFKA 39092)
+      KAFKA_CONTROLLER_PORT=$(port_setting KAFKA_CONTROLLER 39093)
+      API_PORT=$(port_setting API 38080)
+      MANAGEMENT_PORT=$(port_setting MANAGEMENT 38081)
+      SIMULATOR_PORT=$(port_setting SIMULATOR 38090)
+      # What is measured is what make run does: the same durability.
+      POSTGRES_CONF=run.conf
       ;;
     test)
       POSTGRES_PORT=$(port_setting POSTGRES 25432)
       KAFKA_PORT=$(port_setting KAFKA 29092)
       KAFKA_CONTROLLER_PORT=$(port_setting KAFKA_CONTROLLER 29093)
+      POSTGRES_CONF=test.conf
       ;;
-    *) die "no profile '$PROFILE': say run or test" ;;
+    *) die "no profile '$PROFILE': say run, test or bench" ;;
   esac
   # What this user's own processes write lies in the checkout; what the parts write may
   # have to lie elsewhere, see user.sh.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# smshub and the simulated operator as background processes of `make run`.
+# smshub and the simulated operator as background processes of `make run` and `make bench`.
 
 # use_services: sets where their files are; call it after use_profile.
 use_services() {
@@ -10,6 +10,12 @@ use_services() {
   SMSHUB_LOG=$LOG_DIR/smshub.log
   # shellcheck disable=SC2034 # used by infra/run and infra/stop
   RUN_PID_FILE=$PID_DIR/run
+  SMSHUB_CONFIG=$ROOT/infra/smshub.dev.toml
+  SIMULATOR_FLAGS=(--data "$PROFILE_DIR/simulator")
+  if [[ $PROFILE == bench ]]; then
+    SMSHUB_CONFIG=$ROOT/infra/smshub.bench.toml
+    SIMULATOR_FLAGS=(--no-journal --delivery-min-ms 0 --delivery-max-ms 0)
+  fi
   eval "$(service_environment)"
 }
 
@@ -29,19 +35,19 @@ SENDER__CONNECTORS__MAGFA__BASE_URL http://127.0.0.1:$SIMULATOR_PORT/api/http/sm
 TEXT
 }
 
-# smshub VERB...: the command line tool with the development settings.
-smshub() { "$BIN/smshub" --config "$ROOT/infra/smshub.dev.toml" "$@"; }
+# smshub VERB...: the command line tool with the profile's settings.
+smshub() { "$BIN/smshub" --config "$SMSHUB_CONFIG" "$@"; }
 
 start_simulator() {
   mkdir -p "$PROFILE_DIR/simulator"
   process_start "$SIMULATOR_PID_FILE" "$SIMULATOR_LOG" "$BIN/smshub-simulator" \
-    --listen "127.0.0.1:$SIMULATOR_PORT" --data "$PROFILE_DIR/simulator"
+    --listen "127.0.0.1:$SIMULATOR_PORT" "${SIMULATOR_FLAGS[@]}"
 }
 
 start_smshub() {
   mkdir -p "$PROFILE_DIR/smshub"
   process_start "$SMSHUB_PID_FILE" "$SMSHUB_LOG" "$BIN/smshub" \
-    --config "$ROOT/infra/smshub.dev.toml" run --target all
+    --config "$SMSHUB_CONFIG" run --target all
 }
 
 # await_smshub SECONDS: until it says that it is ready.

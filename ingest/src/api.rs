@@ -32,23 +32,21 @@ use crate::metrics;
 
 /// All routes of the public port.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let (v1, description) = v1(&app.rules.limits);
+    let (v1, description) = v1();
     let v1 = v1.with_state(app).layer(from_fn(private));
     with_conventions(v1.merge(docs::router(description)).layer(from_fn(counted)))
 }
 
 /// The routes of `/v1` and their description.
-fn v1(limits: &crate::config::Limits) -> (Router<Arc<App>>, OpenApi) {
-    let (router, mut description) = OpenApiRouter::with_openapi(describe::api())
+fn v1() -> (Router<Arc<App>>, OpenApi) {
+    OpenApiRouter::with_openapi(describe::api())
         .routes(routes!(messages::send))
         .routes(routes!(messages::preview))
         .routes(routes!(reports::message))
         .routes(routes!(bulk::send))
         .routes(routes!(reports::bulk))
         .routes(routes!(balance::read))
-        .split_for_parts();
-    describe::with_limits(&mut description, limits);
-    (router, description)
+        .split_for_parts()
 }
 
 /// Answers hold a customer's data: nobody on the way keeps them.

@@ -37,8 +37,10 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(common: &Common, settings: &Settings, ids: Arc<IdSource>) -> anyhow::Result<Self> {
         let lane = |lane| LaneProducer::new(lane, &settings.produce, &common.kafka, &common.topics);
-        let lanes: Vec<LaneProducer> = Lane::ALL.into_iter().map(lane).collect::<Result<_, KafkaProblem>>()?;
-        let lanes = <[LaneProducer; 3]>::try_from(lanes).map_err(|_| anyhow::anyhow!("one producer a lane"))?;
+        let lanes: Vec<LaneProducer> =
+            Lane::ALL.into_iter().map(lane).collect::<Result<_, KafkaProblem>>()?;
+        let lanes =
+            <[LaneProducer; 3]>::try_from(lanes).map_err(|_| anyhow::anyhow!("one producer a lane"))?;
         Ok(App {
             rules: Rules::new(settings)?,
             currency: settings.currency.clone(),

@@ -12,7 +12,12 @@ use sqlx::PgPool;
 ///
 /// # Errors
 /// 402 `insufficient_funds` where it does not, 503 `unavailable` where it cannot be read.
-pub(crate) async fn cover(pool: &PgPool, account: i64, required: Money, currency: &str) -> Result<(), Problem> {
+pub(crate) async fn cover(
+    pool: &PgPool,
+    account: i64,
+    required: Money,
+    currency: &str,
+) -> Result<(), Problem> {
     let read = async { account::read(&mut *pool.acquire().await?, account).await };
     let account = read.await.map_err(|error| {
         tracing::warn!(%error, account, "the balance could not be read");

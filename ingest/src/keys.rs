@@ -7,10 +7,12 @@
 
 mod cache;
 mod key;
+mod manage;
 mod scope;
 mod store;
 
 pub(crate) use cache::{KeyCache, Refused};
 pub use key::Key;
+pub use manage::{Listed, list, revoke};
 pub use scope::{Scope, UnknownScope};
 pub use store::{Identity, KeyError, NewKey, create, verify};

@@ -1,1 +1,104 @@
-//! ingest
+//! Ingest: HTTP ▶ `sms.submitted.<lane>`.
+//!
+//! The journey of a call: the key is checked ([`keys`]), the body is read and everything wrong
+//! with it named (`request`), its messages are checked, measured and priced (`prepare`), cut
+//! into chunks (`chunking`), covered by the balance (`funds`), given ids, handed to Kafka
+//! (`produce`), and confirmed when Kafka has acknowledged every chunk (`submit`). The answer
+//! then holds the ids (`api`). What became of the messages is read from the tables that
+//! billing and dlr-reconciler keep (`reports`).
+
+mod api;
+mod app;
+mod chunking;
+mod config;
+mod funds;
+pub mod keys;
+pub mod metrics;
+mod prepare;
+mod produce;
+mod reports;
+mod request;
+mod room;
+mod rules;
+mod submit;
+mod tariffs;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use domain::lane::Lane;
+use platform::http::serve;
+use platform::lifecycle::{Lifecycle, Phase, Stop};
+use platform::ownership::IdSource;
+use platform::role::Common;
+use tokio::net::{TcpListener, TcpSocket};
+
+pub use config::{ByLane, KeySettings, Limits, ProduceSettings, Settings};
+
+use app::App;
+
+/// Connections that wait to be accepted at most.
+const BACKLOG: u32 = 1_024;
+/// The tariff is read this many times, in vain, before the process counts as not ready.
+const MISSED_READS: u32 = 3;
+/// And as long as one read may take.
+const READ_TIME: Duration = Duration::from_secs(30);
+
+/// Starts the role: makes its producers, opens the public port, registers its components.
+/// Returns the address it listens on, which differs from the setting where that has port 0.
+/// Needs to be called inside a tokio runtime.
+///
+/// # Errors
+/// Where the port is taken, or a client cannot be made.
+pub fn start(
+    common: &Common,
+    settings: &Settings,
+    ids: Arc<IdSource>,
+    lifecycle: &mut Lifecycle,
+) -> anyhow::Result<SocketAddr> {
+    metrics::describe();
+    let app = Arc::new(App::new(common, settings, Arc::clone(&ids))?);
+    let listener = listen(settings.listen)?;
+    let address = listener.local_addr()?;
+
+    let every = Duration::from_millis(settings.tariff_refresh_ms);
+    let check = common.health.check("ingest", every * MISSED_READS + READ_TIME);
+    let (tariffs, pool) = (Arc::clone(&app.tariffs), common.pools.common().clone());
+    lifecycle.spawn("ingest-tariff", Phase::Close, |stop| {
+        tariffs::refresh(tariffs, pool, ids, every, check, stop)
+    });
+
+    let (router, limits) = (api::router(Arc::clone(&app)), settings.http.clone());
+    lifecycle.spawn("ingest-http", Phase::StopAccepting, |stop| serve(listener, router, limits, stop));
+
+    let limit = Duration::from_millis(settings.produce.flush_ms);
+    lifecycle.spawn("ingest-producers", Phase::Flush, move |stop| flush(app, limit, stop));
+    tracing::info!(%address, "the public API listens");
+    Ok(address)
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let open = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A restart need not wait for the last connections of its predecessor.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    open().with_context(|| format!("cannot listen on {address} (setting ingest.listen)"))
+}
+
+/// Waits for the end, then until what was produced is acknowledged.
+async fn flush(app: Arc<App>, limit: Duration, stop: Stop) -> anyhow::Result<()> {
+    stop.requested().await;
+    let flushed = tokio::task::spawn_blocking(move || {
+        let deadline = std::time::Instant::now() + limit;
+        let left = || deadline.saturating_duration_since(std::time::Instant::now());
+        Lane::ALL.into_iter().try_for_each(|lane| app.lane(lane).flush(left()))
+    });
+    flushed.await?.context("messages that were not confirmed may not have been stored")
+}

@@ -14,7 +14,7 @@ use domain::tariff::Tariff;
 use domain::time::UnixMillis;
 use platform::http::problem::{FieldCode, Problem};
 
-pub(crate) use bulk::{Bulk, Rejected, bulk};
+pub(crate) use bulk::{Rejected, bulk};
 pub(crate) use message::{Message, message};
 
 use crate::keys::Identity;

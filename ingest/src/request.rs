@@ -36,7 +36,8 @@ fn read<'de, F: Fields<'de>>(body: &'de [u8], fields: F, errors: &mut Errors) ->
 fn malformed(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-    let (line, column) = (error.line(), error.column());
+    // An empty body ends before its first column.
+    let (line, column) = (error.line(), error.column().max(1));
     Problem::new(Code::MalformedJson)
         .detail(format!("line {line}, column {column}: {what}"))
         .member("line", line)

@@ -29,7 +29,11 @@ pub(crate) struct Room {
 
 impl Room {
     /// Takes room for records of these lengths, for all or for none.
-    pub(crate) fn take(room: &Arc<Semaphore>, lane: Lane, lengths: impl Iterator<Item = usize>) -> Option<Self> {
+    pub(crate) fn take(
+        room: &Arc<Semaphore>,
+        lane: Lane,
+        lengths: impl Iterator<Item = usize>,
+    ) -> Option<Self> {
         let permits = u32::try_from(lengths.map(kib).sum::<usize>()).ok()?;
         let permit = Arc::clone(room).try_acquire_many_owned(permits).ok()?;
         metrics::unacknowledged(lane, i64::from(permits));

@@ -10,7 +10,7 @@ create table chunk_content (
     call_chunks   integer not null,
     call_messages integer not null,
     -- The record of sms.billed, envelope and all.
-    record        bytea not null compression lz4
+    record        bytea compression lz4 not null
 );
 
 -- The state of every message, 16 bytes each in chunk order, updated in place: the row has

@@ -73,7 +73,7 @@ pub struct HoldRow {
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct StoredHold {
-    chunk_id: i64,
+    pub(crate) chunk_id: i64,
     account_id: i64,
     topic: String,
     partition: i32,

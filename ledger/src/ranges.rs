@@ -3,7 +3,7 @@
 
 use domain::id::ChunkId;
 use domain::time::UnixMillis;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -47,19 +47,24 @@ impl Ranges {
     }
 }
 
-/// Makes the ranges from the day before `now` to `days_ahead` days after it. Existing ones
-/// stay. Days are UTC days.
+/// Makes the ranges from the day before `now` to `days_ahead` days after it, and those since
+/// the newest that exists. Existing ones stay. Days are UTC days.
 pub async fn ensure(
     connection: &mut PgConnection,
     now: UnixMillis,
     days_ahead: u16,
 ) -> Result<Ranges, sqlx::Error> {
-    let today = now.0.div_euclid(DAY_MS);
+    // Inside the caller's transaction where there is one: the lock is held until it ends.
+    let mut transaction = connection.begin().await?;
     // Several processes do this at the same time after midnight.
     sqlx::query("select pg_advisory_xact_lock(hashtext('smshub.hold.ranges'))")
-        .execute(&mut *connection)
+        .execute(&mut *transaction)
         .await?;
-    for day in today - 1..=today + i64::from(days_ahead) {
+    let today = now.0.div_euclid(DAY_MS);
+    let known = read(&mut transaction).await?;
+    // Days on which nobody made ranges would be a gap.
+    let newest_ends = ChunkId::new(known.to).map_or(i64::MAX, |id| id.minted_at().0.div_euclid(DAY_MS));
+    for day in newest_ends.min(today - 1)..=today + i64::from(days_ahead) {
         let (from, to) = (UnixMillis(day * DAY_MS), UnixMillis((day + 1) * DAY_MS));
         let date = chrono::DateTime::from_timestamp_millis(from.0).unwrap_or_default().format("%Y%m%d");
         let statement = format!(
@@ -68,9 +73,11 @@ pub async fn ensure(
             ChunkId::floor(to),
         );
         // Made of numbers only.
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
     }
-    read(connection).await
+    let ranges = read(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(ranges)
 }
 
 /// What ranges there are. Ranges are made without gaps.

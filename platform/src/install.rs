@@ -138,7 +138,24 @@ pub async fn check(
             });
         }
     }
+    tails(pool, admin).await?;
     Ok(install)
+}
+
+/// No log may end before a stored position: what comes next would be taken for what is lost.
+async fn tails(pool: &PgPool, admin: &TopicAdmin) -> Result<(), InstallError> {
+    let rows: Vec<(String, String, i32, i64)> = sqlx::query_as(
+        "select role, topic, partition, next_offset from position where next_offset > 0 order by 2, 3, 1",
+    )
+    .fetch_all(pool)
+    .await?;
+    for (role, topic, partition, position) in rows {
+        let end = tokio::task::block_in_place(|| admin.end(&topic, partition))?;
+        if end < position {
+            return Err(InstallError::LostTail { topic, partition, end, position, role });
+        }
+    }
+    Ok(())
 }
 
 /// A new topic takes a moment to be known everywhere.

@@ -1,8 +1,7 @@
 //! Kafka, as a command or a process begins with it.
 
-use anyhow::Context;
 use platform::install::{self, Install, InstallError};
-use platform::kafka::KafkaSettings;
+use platform::kafka::{KafkaProblem, KafkaSettings};
 use platform::kafka::topics::{TopicAdmin, Topics};
 use sqlx::PgPool;
 
@@ -27,11 +26,14 @@ pub(crate) async fn create(settings: &KafkaSettings, pool: &PgPool) -> anyhow::R
 }
 
 /// Errors of Kafka alone do not say which Kafka was meant.
+pub(crate) fn unreachable(settings: &KafkaSettings, error: KafkaProblem) -> anyhow::Error {
+    anyhow::Error::new(error)
+        .context(format!("Kafka at {} cannot be used: is it up? (setting kafka.bootstrap)", settings.bootstrap))
+}
+
 fn explained<T>(settings: &KafkaSettings, result: Result<T, InstallError>) -> anyhow::Result<T> {
-    match result {
-        Err(error @ InstallError::Kafka(_)) => Err(error).with_context(|| {
-            format!("Kafka at {} cannot be used: is it up? (setting kafka.bootstrap)", settings.bootstrap)
-        }),
-        other => Ok(other?),
-    }
+    result.map_err(|error| match error {
+        InstallError::Kafka(error) => unreachable(settings, error),
+        other => other.into(),
+    })
 }

@@ -78,7 +78,7 @@ impl Gateway {
         command
             .env("SMSHUB__POSTGRES__URL", crate::variable("SMSHUB_TEST_POSTGRES"))
             .env("SMSHUB__POSTGRES__SCHEMA", &self.schema.settings().schema)
-            .env("SMSHUB__POSTGRES__LANE_CONNECTIONS", "4")
+            .env("SMSHUB__POSTGRES__LANE_CONNECTIONS", "6")
             .env("SMSHUB__POSTGRES__COMMON_CONNECTIONS", "8")
             .env("SMSHUB__KAFKA__BOOTSTRAP", &kafka.bootstrap)
             .env("SMSHUB__KAFKA__TOPIC_PREFIX", &kafka.topic_prefix)

@@ -135,7 +135,10 @@ async fn lock(
 }
 
 /// Locks the state rows of chunks, ascending, and says which of them have one.
-pub(super) async fn lock_only(connection: &mut PgConnection, chunks: &[i64]) -> Result<Vec<i64>, sqlx::Error> {
+pub(super) async fn lock_only(
+    connection: &mut PgConnection,
+    chunks: &[i64],
+) -> Result<Vec<i64>, sqlx::Error> {
     let rows: Vec<(i64,)> = sqlx::query_as(
         "select chunk_id from chunk_state where chunk_id = any($1) order by chunk_id for update",
     )

@@ -2,7 +2,7 @@
 //! chunk. They wait here until a state row is made, whichever of the two comes first.
 
 use super::{Held, Means, Stored, chunk_state, decide};
-use crate::merge::{Batch, Heard, Slice, by_chunk};
+use crate::merge::{Batch, Slice, by_chunk};
 use crate::read::{Stream, read};
 use bytes::Bytes;
 use domain::id::ChunkId;
@@ -31,7 +31,9 @@ pub(super) async fn insert(
     let unknown: BTreeSet<ChunkId> = unknown.iter().copied().collect();
     let mut rows: Vec<(i64, &str, i32, Bytes)> = Vec::new();
     for held in batches {
-        for (chunk, heard) in held.batch.chunks.iter().filter(|(chunk, _)| unknown.contains(chunk)) {
+        let unmatched = held.batch.chunks.iter().filter(|(chunk, _)| unknown.contains(chunk));
+        // A poll that learnt nothing tells nothing later either.
+        for (chunk, heard) in unmatched.filter(|(_, heard)| !heard.facts.is_empty()) {
             let records = heard.slices.iter().map(|slice| record(slice, version));
             rows.extend(records.map(|record| (chunk.get(), held.topic, held.partition, record)));
         }
@@ -123,22 +125,26 @@ async fn matched(pool: &PgPool, chunks: Vec<(i64,)>, means: &Means<'_>) -> Resul
     let chunks: Vec<i64> = chunks.into_iter().map(|(chunk,)| chunk).collect();
     let mut transaction = pool.begin().await?;
     let known = chunk_state::lock_only(&mut transaction, &chunks).await?;
-    let rows: Vec<(i32, Vec<u8>)> = sqlx::query_as(
-        "delete from pending_receipt
-         where id = any(array(select id from pending_receipt where chunk_id = any($1) order by id limit $2))
-         returning partition, record",
+    let rows: Vec<(i64, i32, Vec<u8>)> = sqlx::query_as(
+        "select id, partition, record from pending_receipt where chunk_id = any($1) order by id limit $2",
     )
     .bind(known)
     .bind(MATCHED_MAX)
     .fetch_all(&mut *transaction)
     .await?;
-    let mut batch = Batch::new(0);
-    for (partition, record) in rows {
+    let (mut batch, mut applied) = (Batch::new(0), Vec::with_capacity(rows.len()));
+    for (id, partition, record) in rows {
         let record = Bytes::from(record);
-        // Written by this crate from records that were understood.
-        let understood = read(Stream::Receipts, partition, &record);
-        batch.take(Stream::Receipts, batch.to(), &record, understood);
+        // One that this version cannot read stays where it is, and is counted.
+        if let Ok(understood) = read(Stream::Receipts, partition, &record) {
+            batch.absorb(understood);
+            applied.push(id);
+        }
     }
+    sqlx::query("delete from pending_receipt where id = any($1)")
+        .bind(applied)
+        .execute(&mut *transaction)
+        .await?;
     let heard = by_chunk([&batch]);
     let (stored, _, days) = decide(&mut transaction, &heard, means).await?;
     days.add(&mut transaction).await?;

@@ -65,7 +65,11 @@ pub(super) async fn store(
 
 /// A chunk whose messages were taken in several calls keeps the connector of the first, and
 /// is asked for at the earliest of their times.
-async fn insert(connection: &mut PgConnection, taken: &[Taken<'_>], means: &Means<'_>) -> Result<(), sqlx::Error> {
+async fn insert(
+    connection: &mut PgConnection,
+    taken: &[Taken<'_>],
+    means: &Means<'_>,
+) -> Result<(), sqlx::Error> {
     if taken.is_empty() {
         return Ok(());
     }
@@ -113,7 +117,10 @@ async fn update(connection: &mut PgConnection, narrowed: &[Narrowed]) -> Result<
 
 async fn delete(connection: &mut PgConnection, done: Vec<i64>) -> Result<(), sqlx::Error> {
     if !done.is_empty() {
-        sqlx::query("delete from receipt_poll where chunk_id = any($1)").bind(done).execute(connection).await?;
+        sqlx::query("delete from receipt_poll where chunk_id = any($1)")
+            .bind(done)
+            .execute(connection)
+            .await?;
     }
     Ok(())
 }

@@ -46,7 +46,9 @@ impl FromRequestParts<Arc<App>> for Caller {
 fn key(headers: &HeaderMap) -> Result<Key, Problem> {
     let bearer = one(headers, &header::AUTHORIZATION)?.map(|value| {
         let token = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        token.map(|(_, token)| token.trim()).ok_or_else(|| unauthenticated("expected Authorization: Bearer sk_…"))
+        token
+            .map(|(_, token)| token.trim())
+            .ok_or_else(|| unauthenticated("expected Authorization: Bearer sk_…"))
     });
     let (bearer, plain) = (bearer.transpose()?, one(headers, &X_API_KEY)?.map(str::trim));
     let sent = match (bearer, plain) {
@@ -66,7 +68,8 @@ fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>,
     if values.next().is_some() {
         return Err(unauthenticated("the header with the key stands there twice"));
     }
-    let text = first.map(|value| value.to_str().map_err(|_| unauthenticated("the key is unknown or revoked")));
+    let text =
+        first.map(|value| value.to_str().map_err(|_| unauthenticated("the key is unknown or revoked")));
     text.transpose()
 }
 

@@ -10,7 +10,11 @@ use platform::http::{HttpLimits, read_body};
 ///
 /// # Errors
 /// 415, 413, 408, or 400 where it broke off.
-pub(super) async fn read_json(request: Request, max_bytes: usize, limits: &HttpLimits) -> Result<Bytes, Problem> {
+pub(super) async fn read_json(
+    request: Request,
+    max_bytes: usize,
+    limits: &HttpLimits,
+) -> Result<Bytes, Problem> {
     is_json(request.headers())?;
     read_body(request.into_body(), max_bytes, limits.body_timeout(), limits.body_idle()).await
 }
@@ -50,10 +54,14 @@ mod tests {
             headers.insert(name, value.parse().unwrap());
             is_json(&headers).is_ok()
         };
-        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\";"] {
+        for good in
+            ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\";"]
+        {
             assert!(of("content-type", good), "{good}");
         }
-        for bad in ["", "text/plain", "application/json; charset=latin1", "application/jsonl", "application/x-json"] {
+        for bad in
+            ["", "text/plain", "application/json; charset=latin1", "application/jsonl", "application/x-json"]
+        {
             assert!(!of("content-type", bad), "{bad}");
         }
         assert!(!of("content-encoding", "gzip"));

@@ -10,7 +10,7 @@ use platform::ownership::clock::unix_now;
 
 use super::auth::Caller;
 use super::bodies::{length, read_json};
-use super::bulk_answer::{BulkAccepted, Batch};
+use super::bulk_answer::{Batch, BulkAccepted};
 use super::describe::BulkRequest;
 use super::problems::SendProblems;
 use super::query::NoQuery;

@@ -18,6 +18,7 @@ use super::format::time;
 use super::problems::{CostProblems, SendProblems};
 use super::query::NoQuery;
 use crate::app::App;
+use crate::chunking::cut;
 use crate::keys::Scope;
 use crate::prepare::{self, Context};
 use crate::submit::submit;
@@ -76,7 +77,8 @@ pub(super) async fn send(
     let message = prepared(&app, &caller, request).await?;
     let (to, measured) = (message.to, message.measured);
     let price = message.price;
-    let (run, call) = submit(&app, message.call, vec![0..1], price).await?;
+    let cuts = cut(&message.call, 1);
+    let (run, call) = submit(&app, message.call, cuts, price).await?;
     let accepted = Accepted {
         id: run.first.message(0).to_string(),
         status: Status::Queued.as_str(),

@@ -20,7 +20,11 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
         for parameter in parts.uri.query().unwrap_or_default().split('&').filter(|name| !name.is_empty()) {
             let name = parameter.split('=').next().unwrap_or_default();
             let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
-            errors.add(&Path::Field(&Path::Root, &shown), FieldCode::UnknownField, "no parameters are known here");
+            errors.add(
+                &Path::Field(&Path::Root, &shown),
+                FieldCode::UnknownField,
+                "no parameters are known here",
+            );
         }
         errors.into_result().map(|()| NoQuery)
     }

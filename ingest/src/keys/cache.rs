@@ -30,7 +30,8 @@ pub(crate) enum Refused {
 impl KeyCache {
     pub(crate) fn new(settings: &KeySettings, pool: PgPool) -> Self {
         let entries = settings.entries;
-        let (known, unknown) = (Duration::from_millis(settings.known_ms), Duration::from_millis(settings.unknown_ms));
+        let (known, unknown) =
+            (Duration::from_millis(settings.known_ms), Duration::from_millis(settings.unknown_ms));
         KeyCache {
             pool,
             known: Cache::builder().max_capacity(entries).time_to_live(known).build(),

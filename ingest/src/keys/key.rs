@@ -6,7 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::config::Secret;
 use rand::TryRngCore;
-use rand::rngs::{OsError, OsRng};
+use rand::rand_core::OsError;
+use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 
 const PREFIX: &str = "sk_";
@@ -67,7 +68,9 @@ mod tests {
         let good = format!("sk_{}", "a".repeat(43));
         assert!(Key::parse(&good).is_some());
         let with = |bad: &str| good.replacen("aa", bad, 1);
-        for bad in ["", "sk_", &good[1..], &good[..45], &format!("{good}a"), &with("a="), &with("ی"), &with("a ")] {
+        for bad in
+            ["", "sk_", &good[1..], &good[..45], &format!("{good}a"), &with("a="), &with("ی"), &with("a ")]
+        {
             assert!(Key::parse(bad).is_none(), "{bad}");
         }
     }

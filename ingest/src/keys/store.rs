@@ -1,7 +1,7 @@
 //! The table `api_key`.
 
 use platform::config::Secret;
-use rand::rngs::OsError;
+use rand::rand_core::OsError;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -23,6 +23,9 @@ pub enum KeyError {
     /// There is no such account.
     #[error("no account {0}")]
     NoAccount(i64),
+    /// There is no key of this id.
+    #[error("no key {0}")]
+    NoKey(Uuid),
     /// A key that may do nothing.
     #[error("expected at least one scope")]
     NoScope,
@@ -46,7 +49,11 @@ pub struct Identity {
 }
 
 /// Makes a key of an account.
-pub async fn create(connection: &mut PgConnection, account: i64, scopes: &[Scope]) -> Result<NewKey, KeyError> {
+pub async fn create(
+    connection: &mut PgConnection,
+    account: i64,
+    scopes: &[Scope],
+) -> Result<NewKey, KeyError> {
     if scopes.is_empty() {
         return Err(KeyError::NoScope);
     }

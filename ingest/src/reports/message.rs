@@ -31,7 +31,11 @@ pub(crate) struct MessageReport {
 }
 
 /// Reads the report of a message of this account.
-pub(crate) async fn message(pool: &PgPool, account: i64, id: MessageId) -> Result<MessageReport, ReportError> {
+pub(crate) async fn message(
+    pool: &PgPool,
+    account: i64,
+    id: MessageId,
+) -> Result<MessageReport, ReportError> {
     let mut snapshot = snapshot(pool).await?;
     let Content { chunk, paid, lane } = content(&mut snapshot, account, id.chunk()).await?;
     let index = usize::from(id.index());

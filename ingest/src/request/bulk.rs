@@ -110,7 +110,9 @@ impl<'a> Bulk<'a> {
         let at = |name| Path::Field(&Path::Root, name);
         let both = "give either `messages`, or `text` with `to`";
         if messages.is_given() {
-            for name in [text.is_given().then_some("text"), to.is_given().then_some("to")].into_iter().flatten() {
+            for name in
+                [text.is_given().then_some("text"), to.is_given().then_some("to")].into_iter().flatten()
+            {
                 errors.add(&at(name), FieldCode::UnknownField, both);
             }
             let messages = not_empty(messages.optional()?, &at("messages"), errors)?;

@@ -42,10 +42,11 @@ impl ChunkAudit<'_> {
                 .bind(after)
                 .fetch_all(&mut *connection)
                 .await?;
+            // The last of the page, readable or not: nothing is passed over or read twice.
+            let Some(last) = page.last() else { break };
+            after = last.chunk_id;
             let rows = page.into_iter().map(HoldRow::try_from);
             let rows = rows.filter_map(|row| audit.readable(row)).collect::<Result<Vec<_>, _>>()?;
-            let Some(last) = rows.last() else { break };
-            after = last.chunk.get();
             let entries = entries(connection, &rows).await?;
             for row in &rows {
                 audit.chunk(row, entries.get(&row.chunk));

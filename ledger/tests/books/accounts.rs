@@ -21,6 +21,7 @@ async fn an_account_is_made_once_and_read_as_made() {
         assert!(create(&mut connection, Some(id), "none", &lines).await.is_err(), "ids are positive");
     }
     assert!(create(&mut connection, None, "none", &[]).await.is_err(), "an account has a line");
+    drop(connection);
     books.schema.drop().await;
 }
 
@@ -37,6 +38,7 @@ async fn ids_chosen_by_hand_are_passed_over() {
     assert!(next > first + 3);
     let after = create(&mut connection, None, "c", &lines).await.unwrap().unwrap();
     assert!(after > next);
+    drop(connection);
     books.schema.drop().await;
 }
 

@@ -167,3 +167,37 @@ async fn the_same_accounts_in_all_lanes_at_once() {
     assert_eq!(sums.deadlocks.load(Ordering::Relaxed), 0);
     books.schema.drop().await;
 }
+
+/// Receipts of the same chunks come to several at once, and contradict: each message is
+/// decided once, and every rial goes one way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn contradicting_finals_of_the_same_chunks_at_once() {
+    const CHUNKS: u32 = 12;
+    let books = Books::open().await;
+    let account = books.account(1_000_000).await;
+    let requests: Vec<_> = (0..CHUNKS).map(|k| books.request(k, account, uniform(100, 48))).collect();
+    books.book(&requests).await.unwrap();
+    let sums = Arc::new(Sums::default());
+    let mut tasks = Vec::new();
+    for task in 0..6u8 {
+        let (pool, sums) = (books.schema.pools().lane(Lane::Bulk).clone(), Arc::clone(&sums));
+        let chunks: Vec<ChunkId> = requests.iter().map(|request| request.chunk).collect();
+        tasks.push(tokio::spawn(async move {
+            for round in 0..8u8 {
+                let some = (0..6).map(|k| round * 6 + k).collect::<Bits>();
+                let (delivered, failed) =
+                    if task % 2 == 0 { (some, Bits::EMPTY) } else { (Bits::EMPTY, some) };
+                let finals = chunks.iter().map(|chunk| (*chunk, Finals { delivered, failed })).collect();
+                settle(&pool, finals, &sums).await;
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    books.assert_clean(Expect::Quiescence).await;
+    let settled = sums.settled.load(Ordering::Relaxed);
+    assert_eq!(books.stands(account).await, (1_000_000 - settled, 0));
+    assert_eq!(sums.deadlocks.load(Ordering::Relaxed), 0);
+    books.schema.drop().await;
+}

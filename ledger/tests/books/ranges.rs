@@ -51,6 +51,7 @@ async fn nothing_fits_where_nothing_was_made() {
     let mut connection = schema.pool().acquire().await.unwrap();
     let none = ranges::read(&mut connection).await.unwrap();
     assert_ne!(none.fits(minted(now()), now()), Fits::Yes);
+    drop(connection);
     schema.drop().await;
 }
 

@@ -4,6 +4,7 @@
 
 use super::{KafkaProblem, KafkaSettings};
 use bytes::Bytes;
+use domain::time::UnixMillis;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::ops::Range;
@@ -45,6 +46,18 @@ impl Tail {
     pub fn bounds(&self, topic: &str, partition: i32) -> Result<Range<i64>, KafkaProblem> {
         let (low, high) = self.consumer.fetch_watermarks(topic, partition, self.timeout)?;
         Ok(low..high)
+    }
+
+    /// The offset of the first record that the broker took at `time` or later; the end of the
+    /// partition where there is none yet.
+    pub fn offset_at(&self, topic: &str, partition: i32, time: UnixMillis) -> Result<i64, KafkaProblem> {
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition_offset(topic, partition, Offset::Offset(time.0.max(0)))?;
+        let found = self.consumer.offsets_for_times(asked, self.timeout)?;
+        match found.find_partition(topic, partition).map(|found| found.offset()) {
+            Some(Offset::Offset(offset)) => Ok(offset),
+            _ => Ok(self.bounds(topic, partition)?.end),
+        }
     }
 
     /// The last record of a partition, where it has one.

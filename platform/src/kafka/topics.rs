@@ -122,6 +122,12 @@ impl TopicAdmin {
         Ok(())
     }
 
+    /// The offset behind the last record of a partition. Blocks.
+    pub fn end(&self, topic: &str, partition: i32) -> Result<i64, KafkaProblem> {
+        let timeout = self.settings.request_timeout();
+        Ok(self.admin.inner().fetch_watermarks(topic, partition, timeout)?.1)
+    }
+
     /// Kafka's id and the number of partitions of each topic. Blocks.
     pub fn describe(&self, topics: &Topics) -> Result<BTreeMap<String, Described>, KafkaProblem> {
         describe(&self.admin, &topics.all(), self.settings.request_timeout())

@@ -82,7 +82,9 @@ fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = File::create(&new)?;
     file.write_all(content)?;
     file.sync_data()?;
-    fs::rename(&new, path)
+    fs::rename(&new, path)?;
+    // The new name is durable only when the folder is.
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

@@ -63,7 +63,8 @@ impl Heartbeat {
                 }
             }
         }
-        registry::leave(&self.pool, self.standing.process(), self.ids.minted_until()).await?;
+        let (process, node_holder) = (self.standing.process(), self.ids.node_holder());
+        registry::leave(&self.pool, process, node_holder, self.ids.minted_until()).await?;
         Ok(())
     }
 
@@ -134,6 +135,11 @@ impl Heartbeat {
         let mint_ms = millis(self.settings.mint_ms);
         match registry::take_node(&self.pool, process, &self.folder, mint_ms).await? {
             Some(node) => {
+                // At once, not with the first id: a restart that never mints goes on with the
+                // number too, instead of using up another.
+                if let Err(error) = self.folder.reserve(process, node.number, node.not_before.plus(-1)) {
+                    tracing::warn!(%error, "the node number could not be noted in the data folder");
+                }
                 self.ids.use_node(node.number, process, node.not_before);
                 self.standing.may_mint(node.number, node.until);
             }

@@ -39,7 +39,7 @@ struct Node {
     holder: Uuid,
     minter: Minter,
     reserved_until: UnixMillis,
-    last_minted: Option<UnixMillis>,
+    last_minted: UnixMillis,
 }
 
 impl IdSource {
@@ -59,7 +59,7 @@ impl IdSource {
             self.folder.reserve(node.holder, node.number, ahead)?;
             node.reserved_until = ahead;
         }
-        node.last_minted = Some(last);
+        node.last_minted = last;
         Ok(run)
     }
 
@@ -77,8 +77,9 @@ impl IdSource {
         self.state().as_ref().map_or_else(Uuid::nil, |node| node.holder)
     }
 
+    /// Up to when ids of the number may exist, whoever minted them.
     pub(super) fn minted_until(&self) -> Option<UnixMillis> {
-        self.state().as_ref().and_then(|node| node.last_minted)
+        self.state().as_ref().map(|node| node.last_minted)
     }
 
     pub(super) fn use_node(&self, number: u8, holder: Uuid, not_before: UnixMillis) {
@@ -88,7 +89,7 @@ impl IdSource {
             holder,
             minter,
             reserved_until: UnixMillis(i64::MIN),
-            last_minted: None,
+            last_minted: not_before.plus(-1),
         });
     }
 

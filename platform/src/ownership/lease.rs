@@ -26,9 +26,11 @@ impl Lease {
     /// The last check before anything that cannot be undone: true while nobody else can
     /// have taken the partition.
     pub fn holds(&self) -> bool {
-        !self.withdrawn.load(Ordering::Acquire)
+        // The deadline first: it moves on whenever the process is renewed, so seen after the
+        // others it could be one that was set when this lease had already ended.
+        self.standing.is_alive()
             && self.term == self.standing.term()
-            && self.standing.is_alive()
+            && !self.withdrawn.load(Ordering::Acquire)
     }
 
     /// Another lease of the same term, not withdrawn.

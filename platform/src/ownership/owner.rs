@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 /// What a role is told of its partitions.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct Owner {
     held: BTreeMap<i32, Lease>,
     /// Withdrawn by the watchdog, with the deadline that was in force then.
     withdrawn: BTreeMap<i32, (Lease, i64)>,
+    /// As which process the tables were told last whether this role goes on.
+    told: Option<(Uuid, bool)>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -74,6 +77,7 @@ impl Owner {
             beats,
             held: BTreeMap::new(),
             withdrawn: BTreeMap::new(),
+            told: None,
         };
         (owner, receiver)
     }
@@ -118,8 +122,7 @@ impl Owner {
 
     /// The watchdog: a loop that stands still loses its partitions.
     fn watch(&mut self) {
-        let limit = i64::try_from(self.settings.watchdog_ms).unwrap_or(i64::MAX);
-        if self.beats.iter().all(|beat| beat.age_ms() <= limit) {
+        if self.goes_on() {
             return;
         }
         for (partition, lease) in std::mem::take(&mut self.held) {
@@ -130,13 +133,20 @@ impl Owner {
         }
     }
 
+    fn goes_on(&self) -> bool {
+        let limit = i64::try_from(self.settings.watchdog_ms).unwrap_or(i64::MAX);
+        self.beats.iter().all(|beat| beat.age_ms() <= limit)
+    }
+
     async fn balance(&mut self) -> Result<(), sqlx::Error> {
         if !self.standing.is_alive() {
             return Ok(());
         }
         self.free_withdrawn().await?;
+        self.tell(self.goes_on()).await?;
         let survey = self.survey().await?;
         let really: BTreeSet<i32> = survey.mine.into_iter().collect();
+        self.free_unknown(&really).await?;
         for partition in self.held.keys().copied().collect::<Vec<_>>() {
             if !really.contains(&partition) {
                 self.lose(partition).await;
@@ -146,7 +156,7 @@ impl Owner {
         let target = usize::try_from((self.partitions + live - 1) / live).unwrap_or(0);
         if self.held.len() > target {
             self.release(self.held.keys().next_back().copied().into_iter().collect()).await?;
-        } else if self.held.len() < target && survey.free > 0 && self.withdrawn.is_empty() {
+        } else if self.held.len() < target && survey.free > 0 && self.withdrawn.is_empty() && self.goes_on() {
             self.take(target - self.held.len()).await?;
         }
         Ok(())
@@ -162,6 +172,47 @@ impl Owner {
                 let _ = self.changes.send(Change::Lost { partition }).await;
             }
         }
+        Ok(())
+    }
+
+    /// A role whose loop stands still takes no share: the others count without it, or what it
+    /// lost would stay with nobody while its process lives.
+    async fn tell(&mut self, goes_on: bool) -> Result<(), sqlx::Error> {
+        let process = self.standing.process();
+        if self.told == Some((process, goes_on)) {
+            return Ok(());
+        }
+        sqlx::query(
+            "update process set roles = array_remove(roles, $2) || (case when $3 then array[$2] else '{}' end)
+             where id = $1",
+        )
+        .bind(process)
+        .bind(self.role.as_str())
+        .bind(goes_on)
+        .execute(&self.pool)
+        .await?;
+        self.told = Some((process, goes_on));
+        Ok(())
+    }
+
+    /// What the tables say is ours and nobody here was told of: the answer to a taking or a
+    /// freeing was lost. Nothing of it is in hand, so it is free at once.
+    async fn free_unknown(&self, really: &BTreeSet<i32>) -> Result<(), sqlx::Error> {
+        let known =
+            |partition: &i32| self.held.contains_key(partition) || self.withdrawn.contains_key(partition);
+        let unknown: Vec<i32> = really.iter().filter(|partition| !known(partition)).copied().collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(role = %self.role, partitions = ?unknown, "held by the tables only: freed");
+        sqlx::query(
+            "update ownership set process = null where role = $1 and process = $2 and partition = any($3)",
+        )
+        .bind(self.role.as_str())
+        .bind(self.standing.process())
+        .bind(unknown)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 
@@ -255,7 +306,7 @@ impl Owner {
     }
 }
 
-async fn free(pool: &PgPool, role: Role, process: uuid::Uuid, lease: &Lease) -> Result<(), sqlx::Error> {
+async fn free(pool: &PgPool, role: Role, process: Uuid, lease: &Lease) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update ownership set process = null
          where role = $1 and partition = $2 and process = $3 and epoch = $4",

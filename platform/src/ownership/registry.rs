@@ -154,29 +154,30 @@ async fn claim(
     Ok(until.map(|(until,)| UnixMillis(until)))
 }
 
-/// A clean stop: partitions and node number are free at once. The number's next holder
-/// begins after the last id that was minted.
+/// A clean stop. The node number is free at once, and its next holder begins after the last
+/// id that was minted. The partitions were freed as they were drained; where one was not,
+/// something of it may still be at work, and the process counts as alive until it lapses.
 pub(super) async fn leave(
     pool: &PgPool,
     process: Uuid,
+    node_holder: Uuid,
     minted_until: Option<UnixMillis>,
 ) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
-    sqlx::query("update ownership set process = null where process = $1")
-        .bind(process)
-        .execute(&mut *transaction)
-        .await?;
     sqlx::query(
         "update node set mint_until = least(mint_until, to_timestamp($2::double precision / 1000))
          where process = $1 and $2 is not null",
     )
-    .bind(process)
+    .bind(node_holder)
     .bind(minted_until.map(|until| until.0))
     .execute(&mut *transaction)
     .await?;
-    sqlx::query("update process set dead = true where id = $1")
-        .bind(process)
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query(
+        "update process set dead = true
+         where id = $1 and not exists (select from ownership where process = $1)",
+    )
+    .bind(process)
+    .execute(&mut *transaction)
+    .await?;
     transaction.commit().await
 }

@@ -1,0 +1,197 @@
+//! A database with one account, holds and positions, and readable views of it.
+
+use super::super::*;
+use crate::merge::{Batch, Verdict};
+use crate::read::{Stream, read};
+use crate::samples::{self, ACCOUNT, MINTED};
+use bytes::Bytes;
+use domain::bits::Bits;
+use domain::lane::Lane;
+use domain::status::{MessageState, STATE_BYTES};
+use ledger::audit::Expect;
+use std::sync::atomic::{AtomicI64, Ordering};
+use testkit::postgres::Schema;
+
+/// A topic, and what it carries.
+pub(super) type Topic = (&'static str, Stream);
+
+pub(super) const BILLED: Topic = ("sms.billed.bulk", Stream::Billed(Lane::Bulk));
+pub(super) const ATTEMPTS: Topic = ("sms.attempts.bulk", Stream::Attempts(Lane::Bulk));
+pub(super) const RECEIPTS: Topic = ("sms.receipts", Stream::Receipts);
+
+const PARTITION: i32 = 3;
+
+pub(super) struct World {
+    schema: Schema,
+    schedule: Schedule,
+    /// Milliseconds after the chunks were minted.
+    now: AtomicI64,
+}
+
+impl World {
+    /// An account with 10,000 rial.
+    pub(super) async fn new() -> Self {
+        let schema =
+            Schema::new(&sqlx::migrate::Migrator::new(std::path::Path::new("/tmp/dlrmig")).await.unwrap())
+                .await;
+        samples::account(schema.pool(), 10_000).await;
+        for (topic, _) in [BILLED, ATTEMPTS, RECEIPTS] {
+            sqlx::query(
+                "insert into position (role, topic, partition, epoch) values ('dlr-reconciler', $1, $2, 1)",
+            )
+            .bind(topic)
+            .bind(PARTITION)
+            .execute(schema.pool())
+            .await
+            .unwrap();
+        }
+        let schedule = Schedule::new(&[60, 300], 600).unwrap();
+        World { schema, schedule, now: AtomicI64::new(0) }
+    }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        self.schema.pool()
+    }
+
+    pub(super) fn means(&self) -> Means<'_> {
+        let now = MINTED.plus(self.now.load(Ordering::Relaxed));
+        Means { schedule: &self.schedule, now, version: Version::NEWEST }
+    }
+
+    /// Time goes on to so many milliseconds after minting.
+    pub(super) fn at(&self, millis: i64) -> &Self {
+        self.now.store(millis, Ordering::Relaxed);
+        self
+    }
+
+    /// Bills a chunk.
+    pub(super) async fn hold(&self, chunk: ChunkId, size: u16, paid: u16) {
+        samples::hold(self.pool(), chunk, size, paid).await;
+    }
+
+    /// What records bring that are read from the stored position on.
+    pub(super) async fn batch(&self, topic: Topic, records: &[Bytes]) -> Batch {
+        let mut batch = Batch::new(self.position(topic).await);
+        for record in records {
+            let understood = read(topic.1, PARTITION, record);
+            let verdict = batch.take(topic.1, batch.to(), record, understood);
+            assert_ne!(verdict, Verdict::Stops);
+        }
+        batch
+    }
+
+    pub(super) fn held<'a>(&self, topic: Topic, epoch: i64, batch: &'a Batch) -> Held<'a> {
+        Held { topic: topic.0, partition: PARTITION, epoch, batch }
+    }
+
+    pub(super) async fn try_flush(&self, topic: Topic, epoch: i64, batch: &Batch) -> Flushed {
+        loop {
+            match flush(self.pool(), &[self.held(topic, epoch, batch)], &self.means()).await {
+                Ok(flushed) => return flushed,
+                Err(error) if error.postgres().is_some_and(platform::postgres::lost_a_race) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Stores records that stand next in the topic.
+    pub(super) async fn flush(&self, topic: Topic, records: &[Bytes]) -> Stored {
+        let batch = self.batch(topic, records).await;
+        match self.try_flush(topic, 1, &batch).await {
+            Flushed::Stored(stored) => {
+                assert_eq!(stored.disagreements, 0);
+                stored
+            }
+            Flushed::Moved => panic!("the position stands where it was read"),
+        }
+    }
+
+    pub(super) async fn take_over(&self, epoch: i64) {
+        let statement = "update position set epoch = $1";
+        sqlx::query(statement).bind(epoch).execute(self.pool()).await.unwrap();
+    }
+
+    pub(super) async fn position(&self, topic: Topic) -> i64 {
+        let statement = "select next_offset from position where topic = $1";
+        sqlx::query_scalar(statement).bind(topic.0).fetch_one(self.pool()).await.unwrap()
+    }
+
+    /// Balance and held.
+    pub(super) async fn money(&self) -> (i64, i64) {
+        sqlx::query_as("select balance, held from account").fetch_one(self.pool()).await.unwrap()
+    }
+
+    pub(super) async fn states(&self) -> BTreeMap<ChunkId, Vec<u8>> {
+        let rows: Vec<(i64, Vec<u8>)> =
+            sqlx::query_as("select chunk_id, states from chunk_state").fetch_all(self.pool()).await.unwrap();
+        rows.into_iter().map(|(chunk, states)| (ChunkId::new(chunk).unwrap(), states)).collect()
+    }
+
+    /// The words of a chunk's statuses; empty where there is no state row.
+    pub(super) async fn statuses(&self, chunk: ChunkId) -> String {
+        let states = self.states().await.remove(&chunk).unwrap_or_default();
+        let word = |bytes: &[u8; STATE_BYTES]| MessageState::from_bytes(*bytes).unwrap().status().as_str();
+        states.as_chunks().0.iter().map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    pub(super) async fn operator_ids(&self, chunk: ChunkId) -> Vec<(i16, String)> {
+        sqlx::query_as(
+            "select first_position, operator_ids from chunk_operator_ids where chunk_id = $1 order by 1",
+        )
+        .bind(chunk.get())
+        .fetch_all(self.pool())
+        .await
+        .unwrap()
+    }
+
+    /// The open positions, and when they are due in milliseconds after minting (nothing:
+    /// never).
+    pub(super) async fn poll(&self, chunk: ChunkId) -> Option<(String, Option<i64>)> {
+        let row: Option<(String, Option<i64>)> = sqlx::query_as(
+            "select open::text, (extract(epoch from nullif(due, 'infinity')) * 1000)::bigint
+             from receipt_poll where chunk_id = $1",
+        )
+        .bind(chunk.get())
+        .fetch_optional(self.pool())
+        .await
+        .unwrap();
+        row.map(|(open, due)| {
+            let open = Bits::from_bit_string(&open).unwrap();
+            let open: Vec<String> = open.iter().map(|position| position.to_string()).collect();
+            (open.join(","), due.map(|due| due - MINTED.0))
+        })
+    }
+
+    pub(super) async fn days(&self) -> String {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "select status, messages from account_day
+             where account_id = $1 and lane = 'bulk' and day = (to_timestamp($2 / 1000) at time zone 'utc')::date
+             order by 1",
+        )
+        .bind(ACCOUNT)
+        .bind(MINTED.0)
+        .fetch_all(self.pool())
+        .await
+        .unwrap();
+        let words: Vec<String> =
+            rows.into_iter().map(|(status, count)| format!("{status} {count}")).collect();
+        words.join(", ")
+    }
+
+    /// Audits the books: L1 to L5.
+    pub(super) async fn is_clean(&self, expect: Expect) {
+        let mut connection = self.pool().acquire().await.unwrap();
+        let report = ledger::audit::run(&mut connection, expect).await.unwrap();
+        assert!(report.is_clean(), "{report:?}");
+    }
+
+    /// Audits with nothing in flight, and drops the schema.
+    pub(super) async fn is_clean_and_quiet(self) {
+        self.is_clean(Expect::Quiescence).await;
+        self.drop().await;
+    }
+
+    pub(super) async fn drop(self) {
+        self.schema.drop().await;
+    }
+}

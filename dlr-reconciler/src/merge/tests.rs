@@ -1,0 +1,256 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
+
+use super::*;
+use crate::read::read;
+use crate::samples::{billed, chunk_id, fence, outcome, outcomes, receipts};
+use crate::states::{apply, fresh};
+use domain::bits::Bits;
+use domain::outcome::{Outcome, Receipt, Refusal};
+use domain::settle::Decided;
+use domain::status::{MessageState, STATE_BYTES, Status};
+use proptest::prelude::*;
+
+pub(crate) const LANE: Lane = Lane::Bulk;
+
+/// What becomes of one message, without contradiction.
+#[derive(Clone, Debug)]
+pub(crate) struct Fate {
+    retries: u8,
+    closing: Option<Outcome>,
+    receipt: Option<Receipt>,
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    let closings = [
+        Outcome::Taken,
+        Outcome::LeftToReceipt,
+        Outcome::Expired,
+        Outcome::Refused(Refusal::Operator),
+        Outcome::Refused(Refusal::Blocked),
+    ];
+    let receipts = [Receipt::Nothing, Receipt::OnTheWay, Receipt::Delivered, Receipt::Undelivered];
+    (
+        0u8..2,
+        prop::option::of(prop::sample::select(closings.to_vec())),
+        prop::option::of(prop::sample::select(receipts.to_vec())),
+    )
+        .prop_map(|(retries, closing, receipt)| {
+            let may_be_heard_of = matches!(closing, None | Some(Outcome::Taken | Outcome::LeftToReceipt));
+            Fate { retries, closing, receipt: receipt.filter(|_| may_be_heard_of) }
+        })
+}
+
+/// A chunk: how many messages were paid for, what became of these, and how many were not.
+pub(crate) type Story = (Vec<Fate>, u16);
+
+pub(crate) fn stories() -> impl Strategy<Value = Vec<Story>> {
+    prop::collection::vec((prop::collection::vec(fate(), 0..5), 0u16..3), 1..4).prop_map(|stories| {
+        stories.into_iter().filter(|(paid, unpaid)| paid.len() as u16 + unpaid > 0).collect()
+    })
+}
+
+/// Everything that is written about the chunks, each record by itself.
+pub(crate) fn records(stories: &[Story]) -> Vec<(Stream, Bytes)> {
+    let mut records = vec![(Stream::Attempts(LANE), fence())];
+    for (k, (fates, unpaid)) in (0..).zip(stories) {
+        let (chunk, paid) = (chunk_id(k), fates.len() as u16);
+        let size = paid + unpaid;
+        records.push((Stream::Billed(LANE), billed(chunk, size, paid)));
+        for (position, fate) in (0u8..).zip(fates) {
+            let attempts = (1..=fate.retries).map(|attempt| (attempt, Outcome::Retry));
+            let last = fate.retries + 1;
+            for (attempt, ended) in attempts.chain(fate.closing.map(|closing| (last, closing))) {
+                let messages = vec![outcome(position, ended)];
+                records.push((Stream::Attempts(LANE), outcomes(chunk, size, attempt, messages)));
+            }
+            let heard = fate.receipt.map(|receipt| receipts(chunk, last, true, &[(position, receipt)]));
+            records.extend(heard.map(|record| (Stream::Receipts, record)));
+        }
+    }
+    records
+}
+
+/// What the database would hold.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct World {
+    pub(crate) states: BTreeMap<ChunkId, Vec<u8>>,
+    pub(crate) money: BTreeMap<ChunkId, (Bits, Bits)>,
+    pub(crate) ended: [u64; Status::ALL.len()],
+    positions: Vec<i64>,
+}
+
+struct Store {
+    world: World,
+    decided: BTreeMap<ChunkId, Decided>,
+    pending: BTreeMap<ChunkId, Heard>,
+}
+
+impl Store {
+    fn new(stories: &[Story]) -> Self {
+        let decided =
+            (0..).zip(stories).map(|(k, (paid, _))| (chunk_id(k), Decided::open(paid.len() as u16)));
+        Store { world: World::default(), decided: decided.collect(), pending: BTreeMap::new() }
+    }
+
+    /// As [`crate::flush`] does it, without a database.
+    fn store(&mut self, batches: Vec<Batch>) {
+        let heard = by_chunk(&batches);
+        for (chunk, heard) in &heard {
+            if !self.world.states.contains_key(chunk)
+                && let Some(row) = heard.iter().find_map(|heard| heard.row)
+            {
+                self.world.states.insert(*chunk, fresh(row.size));
+            }
+            self.merge(*chunk, heard);
+        }
+        for (chunk, heard) in batches.into_iter().flat_map(|batch| batch.chunks) {
+            if !self.world.states.contains_key(&chunk) {
+                self.pending.entry(chunk).or_default().add(heard);
+            }
+        }
+        for (chunk, heard) in std::mem::take(&mut self.pending) {
+            if self.world.states.contains_key(&chunk) {
+                self.merge(chunk, &[&heard]);
+            } else {
+                self.pending.insert(chunk, heard);
+            }
+        }
+    }
+
+    fn merge(&mut self, chunk: ChunkId, heard: &[&Heard]) {
+        let Some(states) = self.world.states.get_mut(&chunk) else { return };
+        let ends = apply(states, heard).unwrap();
+        let row = self.decided.get_mut(&chunk).unwrap();
+        let movement = row.decide(ends.delivered, ends.failed);
+        assert_eq!((movement.settle, movement.void), (ends.delivered, ends.failed), "status and money agree");
+        self.world.money.insert(chunk, (row.settled(), row.voided()));
+        for (sum, more) in self.world.ended.iter_mut().zip(ends.by_status) {
+            *sum += u64::from(more);
+        }
+    }
+}
+
+/// Stores records in this order, cut into groups: each group is one flush of each stream.
+pub(crate) fn played(stories: &[Story], records: &[(Stream, Bytes)], cuts: &[usize]) -> World {
+    let mut store = Store::new(stories);
+    let mut rest = records;
+    let mut next = [0i64; 3];
+    while !rest.is_empty() {
+        let cut = cuts.get(rest.len() % cuts.len().max(1)).map_or(rest.len(), |cut| cut % rest.len() + 1);
+        let (group, later) = rest.split_at(cut);
+        rest = later;
+        for (index, stream) in
+            [Stream::Billed(LANE), Stream::Attempts(LANE), Stream::Receipts].into_iter().enumerate()
+        {
+            let mut batch = Batch::new(next[index]);
+            for (_, record) in group.iter().filter(|(of, _)| *of == stream) {
+                let understood = read(stream, 0, record);
+                assert_eq!(batch.take(stream, next[index], record, understood), Verdict::Taken);
+                next[index] += 1;
+            }
+            assert_eq!(batch.to(), next[index]);
+            store.store(vec![batch]);
+        }
+    }
+    store.world.positions = next.to_vec();
+    store.world
+}
+
+pub(crate) fn shuffled() -> impl Strategy<Value = (Vec<Story>, Vec<(Stream, Bytes)>, Vec<usize>)> {
+    stories().prop_flat_map(|stories| {
+        let once = records(&stories);
+        let twice: Vec<_> = once.iter().chain(&once).cloned().collect();
+        (Just(stories), Just(twice).prop_shuffle(), prop::collection::vec(0usize..20, 1..5))
+    })
+}
+
+proptest! {
+    /// Any order, any repetition, any grouping of the same records: the same states, the
+    /// same money, the same counts.
+    #[test]
+    fn one_end_whatever_the_schedule((stories, shuffled, cuts) in shuffled()) {
+        let in_order = records(&stories);
+        let mut expected = played(&stories, &in_order, &[]);
+        let found = played(&stories, &shuffled, &cuts);
+        expected.positions = found.positions.clone();
+        prop_assert_eq!(found, expected);
+    }
+
+    /// What was told is what is known: each message ends as its fate says.
+    #[test]
+    fn each_message_ends_as_it_was_told((stories, shuffled, cuts) in shuffled()) {
+        let world = played(&stories, &shuffled, &cuts);
+        for (k, (fates, unpaid)) in (0..).zip(&stories) {
+            let states = world.states.get(&chunk_id(k));
+            let told = fates.iter().any(|fate| fate.retries > 0 || fate.closing.is_some());
+            prop_assert_eq!(states.is_some(), told || *unpaid > 0);
+            let Some(states) = states else { continue };
+            let statuses: Vec<Status> = states.as_chunks::<STATE_BYTES>().0.iter()
+                .map(|bytes| MessageState::from_bytes(*bytes).unwrap().status()).collect();
+            let due = fates.iter().map(|fate| match (fate.closing, fate.receipt) {
+                (_, Some(Receipt::Delivered)) => Status::Delivered,
+                (Some(_), Some(Receipt::Undelivered)) => Status::Undelivered,
+                (Some(Outcome::Taken | Outcome::LeftToReceipt), _) => Status::Sent,
+                (Some(Outcome::Expired), _) => Status::Expired,
+                (Some(Outcome::Refused(Refusal::Blocked)), _) => Status::Blocked,
+                (Some(_), _) => Status::Failed,
+                (None, _) => Status::Queued,
+            });
+            let due: Vec<Status> = due.chain((0..*unpaid).map(|_| Status::Refused)).collect();
+            prop_assert_eq!(&statuses, &due);
+            let bits = |of: fn(&Status) -> bool| -> Bits {
+                (0u8..).zip(&due).filter(|(_, status)| of(status)).map(|(position, _)| position).collect()
+            };
+            let delivered = bits(|status| *status == Status::Delivered);
+            let voided = bits(|status| status.is_final() && !matches!(status, Status::Delivered | Status::Refused));
+            prop_assert_eq!(world.money[&chunk_id(k)], (delivered, voided));
+        }
+    }
+}
+
+#[test]
+fn of_receipts_that_contradict_together_the_delivery_wins() {
+    let (chunk, stream) = (chunk_id(0), Stream::Receipts);
+    let both = [(0, Receipt::Undelivered), (0, Receipt::Delivered), (1, Receipt::Undelivered)];
+    let taken = outcomes(chunk, 2, 1, vec![outcome(0, Outcome::Taken), outcome(1, Outcome::Taken)]);
+    let mut states = fresh(2);
+    let mut batch = Batch::new(0);
+    let attempts = Stream::Attempts(LANE);
+    batch.take(attempts, 0, &taken, read(attempts, 0, &taken));
+    let record = receipts(chunk, 1, false, &both);
+    batch.take(stream, 1, &record, read(stream, 0, &record));
+    let ends = apply(&mut states, &[&batch.chunks[&chunk]]).unwrap();
+    assert_eq!(ends.delivered.iter().collect::<Vec<_>>(), [0]);
+    assert_eq!(ends.failed.iter().collect::<Vec<_>>(), [1]);
+    assert_eq!(ends.late, 1);
+}
+
+#[test]
+fn what_cannot_be_read_is_parked_or_stops() {
+    let rubbish = Bytes::from_static(b"rubbish");
+    for (stream, due, to) in [
+        (Stream::Receipts, Verdict::Parked, 6),
+        (Stream::Attempts(LANE), Verdict::Stops, 5),
+        (Stream::Billed(LANE), Verdict::Stops, 5),
+    ] {
+        let mut batch = Batch::new(5);
+        assert_eq!(batch.take(stream, 5, &rubbish, read(stream, 0, &rubbish)), due);
+        assert_eq!((batch.to(), batch.unreadable.len()), (to, usize::from(due == Verdict::Parked)));
+    }
+    let outside = outcomes(chunk_id(0), 2, 1, vec![outcome(2, Outcome::Taken)]);
+    assert!(read(Stream::Attempts(LANE), 0, &outside).is_err());
+}
+
+#[test]
+fn operators_ids_stand_one_a_line() {
+    let mut messages =
+        vec![outcome(3, Outcome::Taken), outcome(4, Outcome::Expired), outcome(5, Outcome::Taken)];
+    messages.push(wire::attempt::MessageOutcome { operator_id: "a\nb".into(), ..outcome(6, Outcome::Taken) });
+    let record = outcomes(chunk_id(0), 9, 1, messages);
+    let understood = read(Stream::Attempts(LANE), 0, &record).unwrap();
+    let [ids] = understood.operator_ids.as_slice() else { panic!("one call") };
+    assert_eq!((ids.positions.as_slice(), ids.ids.as_str()), (&[3, 5][..], "op-3\nop-5"));
+    assert_eq!(understood.ids_refused, 1);
+    let of_call = &understood.chunks[0].1;
+    assert_eq!((of_call.facts.len(), of_call.sent_by.as_deref()), (4, Some("magfa")));
+}

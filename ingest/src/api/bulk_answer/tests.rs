@@ -1,0 +1,65 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+
+use domain::id::ChunkId;
+use domain::lane::Lane;
+use domain::phone::Msisdn;
+use domain::text::Encoding;
+use domain::time::UnixMillis;
+use proptest::prelude::*;
+use wire::submitted::Text;
+
+use super::*;
+use crate::chunking::{Row, cut};
+
+fn call(accepted: &BTreeSet<u32>) -> Call {
+    let row = |index: &u32| Row {
+        index: *index,
+        recipient: Msisdn::from_canonical(989_123_456_789).unwrap(),
+        text: 0,
+        reference: 0,
+        price: Money::new(1_000),
+    };
+    Call {
+        account: 1,
+        asked_lane: Lane::Bulk,
+        lane: Lane::Bulk,
+        line: "100002".into(),
+        texts: vec![Text { body: "hello".into(), encoding: Encoding::Gsm7, segments: 1 }],
+        references: vec![String::new()],
+        rows: accepted.iter().map(row).collect(),
+        tariff_version: 1,
+        created_at: UnixMillis(0),
+        send_by: UnixMillis(1),
+    }
+}
+
+proptest! {
+    /// The ids that a customer computes from the ranges are the ids of the messages, and every
+    /// accepted message is in one range.
+    #[test]
+    fn ranges_lead_to_every_id(
+        accepted in prop::collection::btree_set(0u32..900, 1..700),
+        chunk_messages in 1usize..=256,
+    ) {
+        let call = call(&accepted);
+        let cuts = cut(&call, chunk_messages);
+        let first = ChunkId::new(ChunkId::floor(UnixMillis(1_767_225_601_000))).unwrap();
+        let run = Run { first, count: u32::try_from(cuts.len()).unwrap() };
+        let batch = Batch { run, call: &call, cuts: &cuts, segments: 0, price: Money::ZERO };
+
+        let mut computed = Vec::new();
+        for range in batch.ranges() {
+            let first_id: i64 = range.first_id.parse().unwrap();
+            for index in range.index..range.index + range.count {
+                computed.push((index, first_id + i64::from(index - range.index)));
+            }
+        }
+        let ids = cuts.iter().zip(run.ids()).flat_map(|(rows, chunk)| {
+            (0..rows.len()).map(move |position| chunk.message(u8::try_from(position).unwrap()).get())
+        });
+        let expected: Vec<_> = accepted.into_iter().zip(ids).collect();
+        prop_assert_eq!(computed, expected);
+    }
+}

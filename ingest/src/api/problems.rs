@@ -1,0 +1,183 @@
+//! The errors of each kind of endpoint, for the description.
+
+use std::collections::BTreeMap;
+
+use platform::http::problem::Code;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr};
+use utoipa::{IntoResponses, ToSchema};
+
+/// What is wrong (RFC 9457). `type`, `title` and `detail` are for people; decide by `code`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+#[allow(dead_code, reason = "describes what platform::http writes")]
+pub(super) struct ProblemDocument {
+    #[schema(example = "/problems/invalid_request")]
+    r#type: String,
+    #[schema(example = "The request is not valid")]
+    title: String,
+    #[schema(example = 400)]
+    status: u16,
+    #[schema(nullable = false)]
+    detail: Option<String>,
+    #[schema(example = "invalid_request")]
+    code: String,
+    #[schema(example = "01970000-0000-7000-8000-000000000000")]
+    request_id: String,
+    /// With `invalid_request`: every faulty field, at most 100, and then how many more.
+    #[schema(nullable = false)]
+    errors: Option<Vec<FieldProblem>>,
+    /// With `insufficient_funds`.
+    #[schema(nullable = false)]
+    balance: Option<i64>,
+    /// With `insufficient_funds`: what the call would cost.
+    #[schema(nullable = false)]
+    required: Option<i64>,
+    /// With `insufficient_funds`.
+    #[schema(nullable = false)]
+    currency: Option<String>,
+    /// With `malformed_json`, from 1.
+    #[schema(nullable = false)]
+    line: Option<u32>,
+    /// With `malformed_json`, from 1.
+    #[schema(nullable = false)]
+    column: Option<u32>,
+}
+
+/// What is wrong with one field.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "describes what platform::http writes")]
+pub(super) struct FieldProblem {
+    #[schema(example = "messages[17].to")]
+    field: String,
+    /// `required`, `wrong_type`, `unknown_field`, `out_of_range`, `too_many`, `text_empty`,
+    /// `text_too_long`, `invalid_recipient`, `unsupported_country` or `from_not_allowed`.
+    #[schema(example = "invalid_recipient")]
+    code: String,
+    detail: String,
+}
+
+/// Of every endpoint under `/v1`.
+const ALWAYS: &[Code] =
+    &[Code::InvalidRequest, Code::Unauthenticated, Code::Forbidden, Code::InternalError, Code::Unavailable];
+/// Of endpoints that read a body.
+const WITH_BODY: &[Code] =
+    &[Code::MalformedJson, Code::RequestTimeout, Code::BodyTooLarge, Code::UnsupportedMediaType];
+
+/// Of endpoints that send.
+pub(super) struct SendProblems;
+/// Of endpoints that read a body and send nothing.
+pub(super) struct CostProblems;
+/// Of endpoints that read.
+pub(super) struct ReadProblems;
+/// Of endpoints that read one thing.
+pub(super) struct FindProblems;
+
+impl IntoResponses for SendProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of(&[ALWAYS, WITH_BODY, &[Code::InsufficientFunds, Code::Overloaded]])
+    }
+}
+
+impl IntoResponses for CostProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of(&[ALWAYS, WITH_BODY])
+    }
+}
+
+impl IntoResponses for ReadProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of(&[ALWAYS])
+    }
+}
+
+impl IntoResponses for FindProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of(&[ALWAYS, &[Code::NotFound]])
+    }
+}
+
+fn of(codes: &[&[Code]]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status: BTreeMap<String, Vec<Code>> = BTreeMap::new();
+    for code in codes.iter().copied().flatten() {
+        by_status.entry(code.status().as_str().to_owned()).or_default().push(*code);
+    }
+    by_status.into_iter().map(|(status, codes)| (status, RefOr::T(response(&codes)))).collect()
+}
+
+/// The answer with one status, which may have several codes.
+fn response(codes: &[Code]) -> Response {
+    let sentences: Vec<String> =
+        codes.iter().map(|code| format!("`{}`: {}", code.as_str(), when(*code))).collect();
+    let examples = codes.iter().map(|code| {
+        let example = ExampleBuilder::new().summary(code.title()).value(Some(example(*code))).build();
+        (code.as_str(), example)
+    });
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .examples_from_iter(examples.collect::<Vec<_>>())
+        .build();
+    let response =
+        ResponseBuilder::new().description(sentences.join(" ")).content("application/problem+json", content);
+    if !codes.iter().any(|code| matches!(code, Code::Unavailable | Code::Overloaded)) {
+        return response.build();
+    }
+    let seconds = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::Integer).build();
+    let header = HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds.")).build();
+    response.header("Retry-After", header).build()
+}
+
+/// When an endpoint answers so.
+const fn when(code: Code) -> &'static str {
+    match code {
+        Code::InvalidRequest => "fields or query parameters are not valid; `errors` names them all.",
+        Code::MalformedJson => "the body is not JSON, or has a key twice; `line` and `column` say where.",
+        Code::Unauthenticated => "the key is missing, unknown or revoked, or two different ones were sent.",
+        Code::InsufficientFunds => "the balance does not cover the call; nothing was taken.",
+        Code::Forbidden => "the key does not have the scope.",
+        Code::NotFound => "there is no such thing, it is another account's, or it is not recorded yet.",
+        Code::RequestTimeout => "the body came too slowly.",
+        Code::BodyTooLarge => {
+            "the body is too large (by default 32 KiB for one message, 16 MiB for a bulk call)."
+        }
+        Code::UnsupportedMediaType => "the body is not sent as `application/json`, or is compressed.",
+        Code::Overloaded => "too much is waiting; nothing was taken.",
+        Code::Unavailable => {
+            "a part of the gateway cannot be reached. `detail` says whether nothing was taken or the outcome is unknown."
+        }
+        _ => "a fault of the gateway.",
+    }
+}
+
+fn example(code: Code) -> Value {
+    let mut example = json!({
+        "type": format!("/problems/{}", code.as_str()),
+        "title": code.title(),
+        "status": code.status().as_u16(),
+        "code": code.as_str(),
+        "request_id": "01970000-0000-7000-8000-000000000000",
+    });
+    match code {
+        Code::InvalidRequest => {
+            let detail = "expected a mobile number in national form, or with + and its country code";
+            example["errors"] =
+                json!([{"field": "messages[17].to", "code": "invalid_recipient", "detail": detail}]);
+        }
+        Code::MalformedJson => {
+            example["detail"] = json!("line 1, column 17: expected `,` or `}`");
+            example["line"] = json!(1);
+            example["column"] = json!(17);
+        }
+        Code::InsufficientFunds => {
+            example["balance"] = json!(500);
+            example["required"] = json!(1500);
+            example["currency"] = json!("IRR");
+        }
+        _ => {}
+    }
+    example
+}

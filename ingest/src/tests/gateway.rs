@@ -1,0 +1,237 @@
+//! The role without its port: the router on a schema and topics of the test's own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use domain::money::Money;
+use http_body_util::BodyExt;
+use platform::health::Health;
+use platform::kafka::topics::{TopicAdmin, Topics};
+use platform::lifecycle::Stop;
+use platform::ownership::{DataFolder, IdSource, OwnershipSettings, Registration, Role, heartbeat};
+use platform::role::Common;
+use serde_json::Value;
+use testkit::postgres::Schema;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::settings::settings;
+use crate::Settings;
+use crate::api::router;
+use crate::app::App;
+use crate::keys::{Scope, create};
+
+/// One ingest process, as far as its requests are concerned.
+pub(super) struct Gateway {
+    pub(super) schema: Schema,
+    pub(super) common: Common,
+    pub(super) ids: Arc<IdSource>,
+    pub(super) app: Arc<App>,
+    pub(super) account: i64,
+    pub(super) key: String,
+    router: Router,
+    admin: Option<TopicAdmin>,
+    alive: CancellationToken,
+    heart: JoinHandle<anyhow::Result<()>>,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer, with its body as JSON where it is that.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+    pub(super) text: String,
+}
+
+impl Gateway {
+    /// With an account of 1,000,000 rial, and without topics: nothing can be acknowledged.
+    pub(super) async fn without_topics() -> Self {
+        Gateway::open(settings(), false).await
+    }
+
+    /// With topics too.
+    pub(super) async fn with_topics() -> Self {
+        Gateway::open(settings(), true).await
+    }
+
+    pub(super) async fn open(settings: Settings, topics: bool) -> Self {
+        let schema = Schema::new(&patched()).await;
+        let kafka = testkit::kafka::settings();
+        let names = Topics::new(&kafka.topic_prefix, 1);
+        let mut admin = None;
+        if topics {
+            let made = TopicAdmin::new(&kafka).unwrap();
+            made.create(&names).await.unwrap();
+            admin = Some(made);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let ownership = ownership(folder.path().into());
+        let registration = Registration { roles: vec![Role::Ingest], mints: true };
+        let data = Arc::new(DataFolder::open(folder.path()).unwrap());
+        let (heart, standing, ids) =
+            heartbeat(schema.pool().clone(), &ownership, registration, data).await.unwrap();
+        let (alive, stop) = Stop::manual();
+        let heart = tokio::spawn(heart.run(stop));
+
+        let common = Common {
+            pools: schema.pools().clone(),
+            partitions: kafka.partitions,
+            kafka,
+            topics: names,
+            standing,
+            ownership,
+            health: Health::new(),
+        };
+        let app = Arc::new(App::new(&common, &settings, Arc::clone(&ids)).unwrap());
+        app.tariffs.read(schema.pool()).await.unwrap();
+        let router = router(Arc::clone(&app));
+        let mut gateway = Gateway {
+            schema,
+            common,
+            ids,
+            app,
+            account: 0,
+            key: String::new(),
+            router,
+            admin,
+            alive,
+            heart,
+            _folder: folder,
+        };
+        gateway.account = gateway.account_with(1_000_000).await;
+        gateway.key = gateway.key_of(gateway.account, &[Scope::Send, Scope::Read]).await;
+        gateway
+    }
+
+    pub(super) async fn account_with(&self, balance: i64) -> i64 {
+        let mut transaction = self.schema.pool().begin().await.unwrap();
+        let lines = ["100002".to_owned(), "3000".to_owned()];
+        let id =
+            ledger::account::create(&mut transaction, None, "a customer", &lines).await.unwrap().unwrap();
+        if balance > 0 {
+            ledger::account::charge(&mut transaction, id, Money::new(balance), None).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        id
+    }
+
+    pub(super) async fn key_of(&self, account: i64, scopes: &[Scope]) -> String {
+        let mut connection = self.schema.pool().acquire().await.unwrap();
+        create(&mut connection, account, scopes).await.unwrap().key.expose().to_owned()
+    }
+
+    /// A request as it is.
+    pub(super) async fn ask(&self, request: Request<Body>) -> Answer {
+        let answer = tokio::time::timeout(Duration::from_secs(30), self.router.clone().oneshot(request));
+        let (parts, body) = answer.await.expect("answered in time").unwrap().into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status: parts.status, headers: parts.headers, body, text }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.ask(self.request("GET", path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
+        let request = self.request("POST", path).header("content-type", "application/json");
+        self.ask(request.body(body.into()).unwrap()).await
+    }
+
+    pub(super) async fn post_json(&self, path: &str, body: &Value) -> Answer {
+        self.post(path, body.to_string()).await
+    }
+
+    /// With the key.
+    pub(super) fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
+        Request::builder().method(method).uri(path).header("authorization", format!("Bearer {}", self.key))
+    }
+
+    pub(super) async fn close(self) {
+        self.alive.cancel();
+        self.heart.await.unwrap().unwrap();
+        if let Some(admin) = &self.admin {
+            admin.delete(&self.common.topics).await.unwrap();
+        }
+        self.schema.drop().await;
+    }
+}
+
+impl Answer {
+    /// The status and the body, with what differs from run to run replaced.
+    pub(super) fn stable(&self) -> Value {
+        let mut body = self.body.clone();
+        stabilise(&mut body);
+        serde_json::json!({ "status": self.status.as_u16(), "body": body })
+    }
+}
+
+impl Answer {
+    /// A problem in lines: status and code, detail, then each field error, the middle ones of
+    /// many left out.
+    pub(super) fn lines(&self) -> Vec<String> {
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.text);
+        let word = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+        let mut lines = vec![format!("{} {}", self.status.as_u16(), word(&self.body, "code"))];
+        lines.extend(self.body["detail"].as_str().map(str::to_owned));
+        let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
+        let line = |e: &Value| format!("{} {}: {}", word(e, "field"), word(e, "code"), word(e, "detail"));
+        if errors.len() <= 10 {
+            lines.extend(errors.iter().map(line));
+        } else {
+            lines.push(line(&errors[0]));
+            lines.push(format!("[{} lines]", errors.len() - 3));
+            lines.extend(errors[errors.len() - 2..].iter().map(line));
+        }
+        lines
+    }
+}
+
+fn stabilise(value: &mut Value) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(stabilise),
+        Value::Object(object) => {
+            for (name, value) in object {
+                match (name.as_str(), &value) {
+                    ("id" | "batch_id" | "first_id", Value::String(_)) => *value = "[id]".into(),
+                    ("request_id", _) => *value = "[request]".into(),
+                    ("created_at" | "send_by" | "sent_at" | "final_at", Value::String(_)) => {
+                        *value = "[time]".into();
+                    }
+                    _ => stabilise(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn ownership(data_folder: PathBuf) -> OwnershipSettings {
+    OwnershipSettings {
+        data_folder,
+        alive_ms: 5_000,
+        renew_ms: 1_000,
+        margin_ms: 500,
+        mint_ms: 600_000,
+        mint_renew_ms: 60_000,
+        clock_skew_max_ms: 2_000,
+        look_ms: 200,
+        watchdog_ms: 10_000,
+    }
+}
+
+fn patched() -> sqlx::migrate::Migrator {
+    let list = ledger::MIGRATIONS.iter().cloned().map(|mut m| {
+        let sql = m.sql.as_str().replace("bytea not null compression lz4", "bytea compression lz4 not null");
+        m.sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql));
+        m
+    });
+    sqlx::migrate::Migrator::with_migrations(list.collect())
+}

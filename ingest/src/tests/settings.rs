@@ -1,0 +1,96 @@
+//! Settings for tests, and what is refused of settings.
+
+use platform::config::Violations;
+use platform::http::HttpLimits;
+use platform::kafka::KafkaSettings;
+
+use crate::{ByLane, KeySettings, Limits, ProduceSettings, Settings};
+
+pub(super) fn settings() -> Settings {
+    Settings {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        currency: "IRR".into(),
+        countries: vec!["IR".into(), "DE".into()],
+        tariff_refresh_ms: 1_000,
+        http: HttpLimits {
+            max_connections: 64,
+            max_head_bytes: 8_192,
+            max_headers: 32,
+            head_timeout_ms: 2_000,
+            idle_timeout_ms: 5_000,
+            write_timeout_ms: 5_000,
+            body_timeout_ms: 2_000,
+            body_idle_ms: 300,
+            drain_ms: 5_000,
+        },
+        limits: Limits {
+            message_body_bytes: 8_192,
+            bulk_body_bytes: 4 << 20,
+            bulk_bodies_bytes: 8 << 20,
+            bulk_workers: 1,
+            bulk_messages: 2_500,
+            bulk_lane_messages: 1_000,
+            chunk_messages: 200,
+            text_segments: 10,
+            reference_characters: 64,
+            ttl_seconds_min: 30,
+            ttl_seconds_max: 259_200,
+            ttl_seconds_default: ByLane { express: 300, standard: 86_400, bulk: 259_200 },
+        },
+        keys: KeySettings { known_ms: 200, unknown_ms: 200, entries: 1_000 },
+        produce: ProduceSettings {
+            linger_ms: ByLane { express: 2, standard: 5, bulk: 20 },
+            queue_bytes: ByLane { express: 1 << 20, standard: 8 << 20, bulk: 16 << 20 },
+            ack_timeout_ms: 10_000,
+            flush_ms: 5_000,
+        },
+    }
+}
+
+fn kafka() -> KafkaSettings {
+    KafkaSettings {
+        bootstrap: "127.0.0.1:1".into(),
+        topic_prefix: String::new(),
+        partitions: 4,
+        replication: 1,
+        min_insync_replicas: 1,
+        flush_each_record: true,
+        retention_hours: 168,
+        consumer_queue_bytes: 16 << 20,
+        producer_queue_bytes: 64 << 20,
+        request_timeout_ms: 1_000,
+    }
+}
+
+fn refused(change: impl FnOnce(&mut Settings)) -> String {
+    let mut changed = settings();
+    change(&mut changed);
+    let mut violations = Violations::new();
+    changed.check(&kafka(), &mut violations);
+    violations.into_result().map_or_else(|error| error.to_string(), |()| String::new())
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused() {
+    assert_eq!(refused(|_| {}), "");
+    for (key, message) in [
+        ("ingest.currency", refused(|s| s.currency = "rial".into())),
+        ("ingest.countries", refused(|s| s.countries = vec!["XX".into()])),
+        ("ingest.tariff_refresh_ms", refused(|s| s.tariff_refresh_ms = 0)),
+        ("ingest.http.max_connections", refused(|s| s.http.max_connections = 0)),
+        ("ingest.limits.chunk_messages", refused(|s| s.limits.chunk_messages = 257)),
+        ("ingest.limits.text_segments", refused(|s| s.limits.text_segments = 11)),
+        ("ingest.limits.reference_characters", refused(|s| s.limits.reference_characters = 65)),
+        ("ingest.limits.bulk_messages", refused(|s| s.limits.bulk_messages = 10_001)),
+        ("ingest.limits.bulk_bodies_bytes", refused(|s| s.limits.bulk_bodies_bytes = 1 << 20)),
+        ("ingest.limits.ttl_seconds_max", refused(|s| s.limits.ttl_seconds_max = 259_201)),
+        ("ingest.limits.ttl_seconds_default.express", refused(|s| s.limits.ttl_seconds_default.express = 29)),
+        ("ingest.keys.entries", refused(|s| s.keys.entries = 0)),
+        ("ingest.produce.ack_timeout_ms", refused(|s| s.produce.ack_timeout_ms = 0)),
+        // Smaller than the largest call, and larger than the client may hold.
+        ("ingest.produce.queue_bytes.bulk", refused(|s| s.produce.queue_bytes.bulk = 1 << 20)),
+        ("ingest.produce.queue_bytes.bulk", refused(|s| s.produce.queue_bytes.bulk = 65 << 20)),
+    ] {
+        assert!(message.contains(&format!("{key}: expected")), "{key}: {message}");
+    }
+}

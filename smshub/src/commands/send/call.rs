@@ -1,0 +1,203 @@
+//! One call, repeated where the API asks for it.
+//!
+//! What the API says was not taken now (429, 503, 409 while the first runs) is sent again,
+//! with the same Idempotency-Key, no earlier than Retry-After says. A submission whose
+//! answer is lost is not: whether it was taken is not known.
+
+use bytes::Bytes;
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// A Retry-After is believed up to this.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+/// The longest answer that is read, in bytes: 10,000 rejected messages with room.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// Characters of an answer that is none of ours which are shown.
+const SHOWN: usize = 120;
+
+/// How long and how often is tried again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// The first pause; doubled each time.
+    pub(super) first: Duration,
+    /// The longest pause.
+    pub(super) longest: Duration,
+    /// No try begins later than this after the first.
+    pub(super) total: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            first: Duration::from_millis(200),
+            longest: Duration::from_secs(5),
+            total: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Why a call was not answered as hoped.
+#[derive(Clone, Debug)]
+pub(super) enum Refusal {
+    /// The API said no.
+    Problem(Problem),
+    /// It could not be reached: nothing was taken.
+    Unreachable(String),
+    /// No answer came, or one that cannot be read: what was asked for may have been done.
+    Unclear(String),
+}
+
+/// An error of the API.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Problem {
+    #[serde(default)]
+    pub(super) status: u16,
+    #[serde(default)]
+    pub(super) code: String,
+    #[serde(default)]
+    pub(super) title: String,
+    #[serde(default)]
+    pub(super) detail: Option<String>,
+    #[serde(default)]
+    pub(super) errors: Vec<FieldError>,
+    #[serde(default)]
+    balance: Option<i64>,
+    #[serde(default)]
+    required: Option<i64>,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct FieldError {
+    pub(super) field: String,
+    pub(super) code: String,
+}
+
+/// A good answer.
+pub(super) struct Answer {
+    pub(super) body: Bytes,
+    /// How often the call was repeated after a 503 that did not say that nothing was taken.
+    pub(super) repeated_unclear: u64,
+}
+
+/// A call that can be made again.
+pub(super) struct Call<F> {
+    pub(super) build: F,
+    /// Whether doing it twice costs.
+    pub(super) spends: bool,
+}
+
+impl<F: Fn() -> RequestBuilder> Call<F> {
+    /// Makes the call until it is answered for good.
+    pub(super) async fn answer(&self, patience: Patience) -> Result<Answer, Refusal> {
+        let began = Instant::now();
+        let mut pause = patience.first;
+        let mut repeated_unclear = 0;
+        loop {
+            let (refusal, again, retry_after) = match self.once().await {
+                Ok(body) => return Ok(Answer { body, repeated_unclear }),
+                Err(once) => once,
+            };
+            let wait = retry_after.map_or(pause, |asked| asked.clamp(pause, RETRY_AFTER_MAX.max(pause)));
+            if !again || began.elapsed() + wait > patience.total {
+                return Err(refusal);
+            }
+            if matches!(&refusal, Refusal::Problem(problem) if problem.code == "unavailable") && self.spends {
+                repeated_unclear += 1;
+            }
+            tokio::time::sleep(wait).await;
+            pause = (pause * 2).min(patience.longest);
+        }
+    }
+
+    /// One try: the body, or why not, whether to try again, and after how long at least.
+    async fn once(&self) -> Result<Bytes, (Refusal, bool, Option<Duration>)> {
+        let response = match (self.build)().send().await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() => return Err((Refusal::Unreachable(said(&error)), true, None)),
+            Err(error) => return Err((Refusal::Unclear(said(&error)), !self.spends, None)),
+        };
+        let (status, retry_after) = (response.status(), retry_after(&response));
+        let body = read(response).await.map_err(|why| (Refusal::Unclear(why), !self.spends, None))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let problem = Problem::read(status, &body);
+        let again = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+            || problem.code == "idempotency_in_progress";
+        Err((Refusal::Problem(problem), again, retry_after))
+    }
+}
+
+impl Problem {
+    fn read(status: StatusCode, body: &[u8]) -> Self {
+        let mut problem: Problem = serde_json::from_slice(body).unwrap_or_default();
+        if problem.code.is_empty() {
+            let shown: String = String::from_utf8_lossy(body).chars().take(SHOWN).filter(|c| !c.is_control()).collect();
+            problem.detail = Some(format!("the answer is not of this API: {shown:?}"));
+        }
+        problem.status = status.as_u16();
+        problem
+    }
+}
+
+async fn read(mut response: Response) -> Result<Bytes, String> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| said(&error))? {
+        if body.len() + piece.len() > ANSWER_BYTES_MAX {
+            return Err("an answer longer than any of this API".to_owned());
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body.into())
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get("Retry-After")?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// The error with its causes; reqwest's own words do not hold them.
+fn said(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        let words = next.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Problem(problem) => problem.fmt(f),
+            Refusal::Unreachable(why) => write!(f, "the API cannot be reached: is it up? (--url): {why}"),
+            Refusal::Unclear(why) => write!(f, "no clear answer, so it may have been done or not: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status, self.code)?;
+        let words = self.detail.as_deref().unwrap_or(&self.title);
+        if !words.is_empty() {
+            write!(f, ": {words}")?;
+        }
+        if let (Some(balance), Some(required)) = (self.balance, self.required) {
+            write!(f, " (balance {balance}, required {required})")?;
+        }
+        if let Some(first) = self.errors.first() {
+            write!(f, " ({}: {})", first.field, first.code)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! The composition root: the only place that knows which concrete things a process is made
+//! of, and in which order they start and end.
+//!
+//! Clients of Kafka in a process of all roles: a producer a lane for ingest (3), billing (3)
+//! and the sender (3), a consumer a lane for billing (3) and the sender (3), four for the
+//! reconciler, and short-lived ones for reading tails and for administration.
+
+mod roles;
+mod standing;
+
+use crate::settings::Settings;
+use crate::target::Targets;
+use crate::{database, kafka};
+use anyhow::Context;
+use platform::health::Health;
+use platform::kafka::topics::Topics;
+use platform::lifecycle::{Lifecycle, Phase, termination};
+use platform::management::Management;
+use platform::ownership::{DataFolder, IdSource, Registration, heartbeat};
+use platform::role::Common;
+use platform::telemetry::{install_recorder, upkeep};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// What roles are started with.
+struct Parts {
+    settings: Settings,
+    common: Common,
+    ids: Arc<IdSource>,
+}
+
+/// Runs the roles until a signal comes, or until something that must not end has ended.
+pub(crate) async fn run(settings: Settings, targets: &Targets) -> anyhow::Result<()> {
+    let signal = termination()?;
+    let metrics = install_recorder()?;
+    // First, so that a second process over the same folder changes nothing anywhere.
+    let folder = Arc::new(DataFolder::open(&settings.ownership.data_folder)?);
+    let management = listen(settings.management.listen).await?;
+    let pools = database::open(&settings.postgres).await?;
+    let install = kafka::check(&settings.kafka, pools.common()).await?;
+    warn(&settings);
+
+    let registration = Registration { roles: targets.roles().to_vec(), mints: roles::mint(targets) };
+    let mints = registration.mints;
+    let beating = heartbeat(pools.common().clone(), &settings.ownership, registration, folder).await;
+    let (heart, standing, ids) = beating.context("this process could not be registered")?;
+
+    let health = Health::new();
+    let mut lifecycle = Lifecycle::new(settings.shutdown.clone());
+    lifecycle.spawn("heartbeat", Phase::Release, |stop| heart.run(stop));
+    let watch = standing::Watch::new(&health, Arc::clone(&standing), mints.then(|| Arc::clone(&ids)), &settings);
+    lifecycle.spawn("standing", Phase::Release, |stop| watch.run(stop));
+
+    let common = Common {
+        topics: Topics::new(&settings.kafka.topic_prefix, install.generation),
+        kafka: settings.kafka.clone(),
+        ownership: settings.ownership.clone(),
+        partitions: install.partitions,
+        health: health.clone(),
+        pools: pools.clone(),
+        standing,
+    };
+    let shown = Management { health, metrics: metrics.clone(), stopping: lifecycle.stop(Phase::StopAccepting) };
+    let (router, limits) = (platform::management::router(shown), settings.management.http.clone());
+    lifecycle.spawn("management", Phase::Close, |stop| platform::http::serve(management, router, limits, stop));
+    lifecycle.spawn("metrics", Phase::Close, |stop| upkeep(metrics, stop));
+
+    let parts = Parts { settings, common, ids };
+    roles::start(targets, &parts, &mut lifecycle)?;
+    tracing::info!(roles = %names(targets), partitions = install.partitions, "smshub runs");
+    lifecycle.run(signal).await?;
+    pools.close().await;
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("cannot listen on {address} (setting management.listen)"))
+}
+
+/// What is allowed, and yet deserves a line in the log.
+fn warn(settings: &Settings) {
+    if settings.kafka.replication == 1 && !settings.kafka.flush_each_record {
+        tracing::warn!("one broker without kafka.flush_each_record: a power cut loses acknowledged messages");
+    }
+    if !settings.management.listen.ip().is_loopback() {
+        tracing::warn!(address = %settings.management.listen, "the management port has no keys and is not on loopback");
+    }
+}
+
+fn names(targets: &Targets) -> String {
+    targets.roles().iter().map(|role| role.as_str()).collect::<Vec<_>>().join(",")
+}
