@@ -2,14 +2,16 @@
 
 use crate::lane::LaneLoop;
 use crate::part::{Judged, Part, keys};
-use crate::read::{Source, Understood, decode, understand};
+use crate::read::{Parked, Source, Understood, decode, understand};
 use crate::transaction::{Ended, Item, answers_from_ledger, bill};
+use domain::time::UnixMillis;
 use ledger::LedgerError;
 use ledger::ranges::{self, Ranges};
 use platform::kafka::consumer::Record;
 use platform::ownership::{Advance, Role, clock, read_positions};
 use platform::postgres::lost_a_race;
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use tokio::time::Instant;
 use wire::billed::{Answer, answer};
@@ -89,7 +91,10 @@ impl LaneLoop {
             answers_from_ledger(&mut connection, &self.topic_in, taken.partition, &keys(&taken.records)).await
         };
         match answers.await {
-            Ok(answers) => self.answered(vec![taken], answers),
+            Ok(answers) => {
+                self.check.ok();
+                self.answered(vec![taken], answers);
+            }
             Err(error) => self.failed(vec![taken], &error).await,
         }
     }
@@ -151,7 +156,7 @@ impl LaneLoop {
         let decoded: Vec<_> = records().map(|record| decode(&record.value)).collect();
         let chunks = decoded.iter().filter_map(|decoded| decoded.as_ref().ok());
         self.load_tariffs(chunks.map(|chunk| chunk.tariff_version).collect()).await?;
-        let now = clock::unix_now();
+        let now = self.now();
         let mut items = Vec::with_capacity(decoded.len());
         for (record, decoded) in records().zip(decoded) {
             let understood = match decoded {
@@ -173,15 +178,15 @@ impl LaneLoop {
         Ok(Some(items))
     }
 
-    fn understand_one(
-        &self,
-        chunk: &Chunk,
-        record: &Record,
-        ranges: Ranges,
-        now: domain::time::UnixMillis,
-    ) -> Understood {
+    fn understand_one(&self, chunk: &Chunk, record: &Record, ranges: Ranges, now: UnixMillis) -> Understood {
         let source = Source { topic: &self.topic_in, partition: record.partition, offset: record.offset };
-        understand(chunk, source, &self.tariffs, ranges, now)
+        let understood =
+            catch_unwind(AssertUnwindSafe(|| understand(chunk, source, &self.tariffs, ranges, now)));
+        // A record that makes us panic must not stop the partition for ever.
+        understood.unwrap_or_else(|_| {
+            let (chunk, account) = (Some(chunk.id.get()), Some(chunk.account));
+            Understood::Park(Parked { reason: "panic", chunk, account })
+        })
     }
 
     async fn fresh_ranges(&mut self) -> Result<Ranges, LedgerError> {
@@ -190,12 +195,25 @@ impl LaneLoop {
         {
             return Ok(ranges);
         }
-        let mut transaction = self.pool.begin().await?;
-        let days = self.settings.ledger_days_ahead;
-        let ranges = ranges::ensure(&mut transaction, clock::unix_now(), days).await?;
-        transaction.commit().await?;
+        let now = self.now();
+        let mut connection = self.pool.acquire().await?;
+        let made = ranges::ensure(&mut connection, now, self.settings.ledger_days_ahead).await;
+        let ranges = match made {
+            Ok(ranges) => ranges,
+            // Somebody reads the books for long: days are made in advance, so there is time.
+            Err(error) if lost_a_race(&error) => {
+                tracing::warn!(%error, "the ledger's next days could not be made; again later");
+                ranges::read(&mut connection).await?
+            }
+            Err(error) => return Err(error.into()),
+        };
         self.ranges = Some((ranges, Instant::now()));
         Ok(ranges)
+    }
+
+    /// The database's time of day: ids were minted elsewhere.
+    fn now(&self) -> UnixMillis {
+        clock::unix_now().plus(-self.common.standing.clock_skew_ms())
     }
 
     /// Versions of the tariff never change: what is loaded stays.
@@ -244,6 +262,8 @@ impl LaneLoop {
         }
         tracing::error!(%error, lane = %self.lane, "billing failed and will look again");
         self.check.fail("the last billing transaction failed");
+        // A day may have been taken away since they were read.
+        self.ranges = None;
         tokio::time::sleep(AFTER_FAILURE).await;
         self.look_again().await;
     }
@@ -264,8 +284,8 @@ impl LaneLoop {
             let position = match positions.await {
                 Ok(positions) => positions.into_iter().find(|position| position.topic == self.topic_in),
                 Err(error) => {
-                    tracing::warn!(%error, partition, "a position could not be read");
-                    continue;
+                    tracing::warn!(%error, partition, "positions could not be read; again soon");
+                    return;
                 }
             };
             let Some(part) = self.parts.get_mut(&partition) else { continue };
@@ -283,6 +303,7 @@ impl LaneLoop {
                 }
             }
         }
+        self.check.ok();
     }
 
     fn count_parked(&self, items: &[Item]) {

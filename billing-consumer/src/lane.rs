@@ -169,7 +169,8 @@ impl LaneLoop {
 
     fn began(&mut self, began: Began) {
         let partition = began.partition;
-        let Some(part) = self.parts.get_mut(&partition).filter(|part| part.beginning == Some(began.number)) else {
+        let Some(part) = self.parts.get_mut(&partition).filter(|part| part.beginning == Some(began.number))
+        else {
             return;
         };
         let from = match began.from {

@@ -89,7 +89,7 @@ pub(crate) async fn flush(
 ) -> Result<Flushed, LedgerError> {
     let steps: Vec<Advance> = batches.iter().map(Held::step).collect();
     let mut transaction = pool.begin().await?;
-    if advance(&mut transaction, Role::DlrReconciler, &steps).await? > steps.len() {
+    if advance(&mut transaction, Role::DlrReconciler, &steps).await? != steps.len() {
         transaction.rollback().await?;
         return Ok(Flushed::Moved);
     }

@@ -9,7 +9,7 @@ use domain::lane::Lane;
 use domain::outcome::{Outcome, Receipt, Refusal};
 use ledger::audit::Expect;
 use platform::kafka::topics::Stage;
-use rig::Rig;
+use rig::{HELD, Rig};
 
 /// What is written about a chunk of two: one delivered, one refused by the operator.
 fn told(k: i64) -> [Bytes; 3] {
@@ -158,5 +158,23 @@ async fn nothing_is_lost_while_the_database_refuses() {
     rig.until("it is well again", async || !running.is_failing("dlr-reconciler.standard")).await;
     running.stop().await;
     assert_eq!(rig.position(&topic, 2).await, 50);
+    rig.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_is_given_back_only_when_everything_is_stored() {
+    let rig = Rig::new().await;
+    let running = rig.run(rig.settings()).await;
+    rig.execute("alter table chunk_content rename to away").await;
+    let topic = rig.topics.of(Stage::Billed, Lane::Bulk);
+    let records: Vec<Bytes> = (0..15).map(|k| billed(chunk_id(k), 1, 1)).collect();
+    rig.send(&topic, 2, &records).await;
+    rig.until("it says so", async || running.is_failing("dlr-reconciler.bulk")).await;
+    let stopping = tokio::spawn(running.stop());
+    // The owner waits for each in turn: the two before it are free, it is not.
+    rig.until("others are given back", async || rig.count(HELD).await <= 2).await;
+    rig.execute("alter table away rename to chunk_content").await;
+    stopping.await.unwrap();
+    assert_eq!((rig.count(HELD).await, rig.position(&topic, 2).await), (0, 15));
     rig.drop().await;
 }

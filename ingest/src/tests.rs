@@ -11,4 +11,3 @@ mod scarcity;
 mod sending;
 mod server;
 mod settings;
-mod speed_tmp;

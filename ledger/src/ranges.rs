@@ -64,16 +64,19 @@ pub async fn ensure(
     let known = read(&mut transaction).await?;
     // Days on which nobody made ranges would be a gap.
     let newest_ends = ChunkId::new(known.to).map_or(i64::MAX, |id| id.minted_at().0.div_euclid(DAY_MS));
-    for day in newest_ends.min(today - 1)..=today + i64::from(days_ahead) {
+    let first = if newest_ends == i64::MAX { today - 1 } else { newest_ends };
+    for day in first..=today + i64::from(days_ahead) {
         let (from, to) = (UnixMillis(day * DAY_MS), UnixMillis((day + 1) * DAY_MS));
         let date = chrono::DateTime::from_timestamp_millis(from.0).unwrap_or_default().format("%Y%m%d");
+        // Made beside and then attached: making it in place would lock the whole table, and
+        // wait for every reader of it. The statement is made of numbers only.
         let statement = format!(
-            "create table if not exists hold_{date} partition of hold for values from ({}) to ({})",
+            "create table hold_{date} (like hold including all);
+             alter table hold attach partition hold_{date} for values from ({}) to ({})",
             ChunkId::floor(from),
             ChunkId::floor(to),
         );
-        // Made of numbers only.
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
     }
     let ranges = read(&mut transaction).await?;
     transaction.commit().await?;

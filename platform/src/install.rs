@@ -97,6 +97,8 @@ pub async fn create(
     if let Some(name) = made.iter().find(|name| known.contains_key(*name)) {
         return Err(made_anew(name, "made anew", "the one of the installation"));
     }
+    // The topics' rows come last: without them a start says that nothing is installed.
+    ensure_positions(pool, &topics, install.partitions).await?;
     for (name, described) in describe_when_known(admin, &topics).await? {
         sqlx::query(
             "insert into topic (name, generation, topic_id) values ($1, $2, $3) on conflict do nothing",
@@ -107,7 +109,6 @@ pub async fn create(
         .execute(pool)
         .await?;
     }
-    ensure_positions(pool, &topics, install.partitions).await?;
     check(pool, admin, prefix, partitions).await?;
     Ok(made)
 }

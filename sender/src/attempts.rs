@@ -26,8 +26,13 @@ pub(crate) struct Writer {
     attempts: String,
     receipts: String,
     standing: Arc<Standing>,
-    producer: Mutex<Arc<Producer>>,
+    producer: Mutex<(Generation, Arc<Producer>)>,
 }
+
+/// Which of the lane's producers. What was begun with one must not write with a later one:
+/// in between the partition began again, and its scan did not see the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Generation(u64);
 
 impl Writer {
     pub(crate) fn new(
@@ -43,24 +48,46 @@ impl Writer {
             attempts: topics.of(Stage::Attempts, lane),
             receipts: topics.receipts(),
             standing,
-            producer: Mutex::new(Arc::new(Producer::new(kafka, linger_ms)?)),
+            producer: Mutex::new((Generation(0), Arc::new(Producer::new(kafka, linger_ms)?))),
         })
     }
 
-    /// Writes a record of sms.attempts. Returns its offset when it is acknowledged.
-    pub(crate) async fn attempt(&self, partition: i32, epoch: i64, kind: AttemptKind) -> Result<i64, Broken> {
+    /// The producer in use now.
+    pub(crate) fn generation(&self) -> Generation {
+        self.current().0
+    }
+
+    /// Writes a record of sms.attempts with the producer of `generation`. Returns its offset
+    /// when it is acknowledged.
+    pub(crate) async fn attempt(
+        &self,
+        generation: Generation,
+        partition: i32,
+        epoch: i64,
+        kind: AttemptKind,
+    ) -> Result<i64, Broken> {
         let record = Attempt { epoch, at: clock::unix_now(), kind }.encode(self.standing.write_version());
-        self.write(&self.attempts, partition, &record).await
+        self.write(generation, &self.attempts, partition, &record).await
     }
 
     /// Writes a record of sms.receipts.
     pub(crate) async fn receipts(&self, partition: i32, receipts: &Receipts) -> Result<i64, Broken> {
-        self.write(&self.receipts, partition, &receipts.encode(self.standing.write_version())).await
+        let record = receipts.encode(self.standing.write_version());
+        self.write(self.generation(), &self.receipts, partition, &record).await
     }
 
-    async fn write(&self, topic: &str, partition: i32, record: &[u8]) -> Result<i64, Broken> {
-        let producer = self.producer();
+    async fn write(
+        &self,
+        generation: Generation,
+        topic: &str,
+        partition: i32,
+        record: &[u8],
+    ) -> Result<i64, Broken> {
         let acknowledged = loop {
+            let (current, producer) = self.current();
+            if current != generation {
+                return Err(Broken("it was replaced".into()));
+            }
             let (sender, acknowledged) = oneshot::channel();
             let delivered = Box::new(move |result| {
                 // Whoever waited may be gone with its partition.
@@ -80,19 +107,19 @@ impl Writer {
     }
 
     pub(crate) fn has_failed(&self) -> bool {
-        self.producer().has_failed()
+        self.current().1.has_failed()
     }
 
     /// Discards the producer and makes a new one.
     pub(crate) fn renew(&self) -> anyhow::Result<()> {
         let new = Arc::new(Producer::new(&self.kafka, self.linger_ms)?);
-        let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
-        producer.purge();
-        *producer = new;
+        let mut current = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
+        current.1.purge();
+        *current = (Generation(current.0.0 + 1), new);
         Ok(())
     }
 
-    fn producer(&self) -> Arc<Producer> {
-        Arc::clone(&self.producer.lock().unwrap_or_else(PoisonError::into_inner))
+    fn current(&self) -> (Generation, Arc<Producer>) {
+        self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -1,6 +1,6 @@
 //! One call to an operator: intent, last check, the bytes, outcome. And one look-up.
 
-use crate::attempts::{Broken, Writer};
+use crate::attempts::{Broken, Generation, Writer};
 use crate::desk::Leaving;
 use crate::magfa::{Class, LookUp, Magfa, Outgoing, Sent};
 use domain::bits::Bits;
@@ -10,6 +10,14 @@ use platform::ownership::Lease;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::attempt::{AttemptKind, IntentSlice, MessageOutcome, OutcomeSlice, SliceOf};
+
+/// What a call is made under.
+#[derive(Clone, Debug)]
+pub(crate) struct Hold {
+    pub(crate) lease: Lease,
+    /// The producer with which the partition began.
+    pub(crate) generation: Generation,
+}
 
 /// What calls of one lane and connector need.
 pub(crate) struct Line {
@@ -47,39 +55,50 @@ pub(crate) enum Ended {
 
 impl Line {
     /// Makes a call.
-    pub(crate) async fn call(&self, lease: &Lease, messages: Vec<Leaving>) -> Ended {
+    pub(crate) async fn call(&self, hold: &Hold, messages: Vec<Leaving>) -> Ended {
         let intent = AttemptKind::Intent { connector: self.connector.clone(), slices: intents(&messages) };
-        if let Err(error) = self.writer.attempt(lease.partition, lease.epoch, intent).await {
+        if let Err(error) = self.record(hold, intent).await {
             return broken(&error);
         }
         // The last check before what cannot be undone.
-        if !lease.holds() {
+        if !hold.lease.holds() {
             return Ended::NotHeld(messages);
         }
         let outgoing: Vec<Outgoing<'_>> = messages.iter().filter_map(outgoing).collect();
         let sent = self.magfa.send(&outgoing).await;
         let outcomes = messages.iter().zip(sent).map(|(message, sent)| (message, outcome_of(sent))).collect();
-        self.write(lease, outcomes).await
+        self.write(hold, outcomes).await
     }
 
-    /// Writes outcomes that need no call.
-    pub(crate) async fn end(&self, lease: &Lease, messages: Vec<Leaving>, outcome: Outcome) -> Ended {
+    /// Writes closing outcomes that need no call. They count for every later holder, so
+    /// only the holder writes them.
+    pub(crate) async fn end(&self, hold: &Hold, messages: Vec<Leaving>, outcome: Outcome) -> Ended {
+        if !hold.lease.holds() {
+            return Ended::NotHeld(messages);
+        }
         let outcomes = messages.iter().map(|message| (message, (outcome, 0, String::new()))).collect();
-        self.write(lease, outcomes).await
+        self.write(hold, outcomes).await
     }
 
     /// Asks what became of a message whose outcome is unknown.
-    pub(crate) async fn look_up(&self, lease: &Lease, message: Leaving) -> Ended {
+    pub(crate) async fn look_up(&self, hold: &Hold, message: Leaving) -> Ended {
         let id = message.chunk.id.message(message.position);
         let outcome = match self.magfa.look_up(id).await {
             LookUp::Known(operator_id) => (Outcome::Taken, 0, operator_id),
             LookUp::NeverSeen => (Outcome::NotSent, 0, String::new()),
             LookUp::NoAnswer => return Ended::NoAnswer(message),
         };
-        self.write(lease, vec![(&message, outcome)]).await
+        if !hold.lease.holds() {
+            return Ended::NoAnswer(message);
+        }
+        self.write(hold, vec![(&message, outcome)]).await
     }
 
-    async fn write(&self, lease: &Lease, outcomes: Vec<(&Leaving, (Outcome, i16, String))>) -> Ended {
+    async fn record(&self, hold: &Hold, kind: AttemptKind) -> Result<i64, Broken> {
+        self.writer.attempt(hold.generation, hold.lease.partition, hold.lease.epoch, kind).await
+    }
+
+    async fn write(&self, hold: &Hold, outcomes: Vec<(&Leaving, (Outcome, i16, String))>) -> Ended {
         let heard = outcomes
             .iter()
             .map(|(message, (outcome, code, _))| Heard {
@@ -90,7 +109,7 @@ impl Line {
             })
             .collect();
         let kind = AttemptKind::Outcomes { connector: self.connector.clone(), slices: slices(outcomes) };
-        match self.writer.attempt(lease.partition, lease.epoch, kind).await {
+        match self.record(hold, kind).await {
             Ok(offset) => Ended::Wrote { offset, heard },
             Err(error) => broken(&error),
         }

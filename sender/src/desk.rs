@@ -1,16 +1,22 @@
 //! The desk of one partition: which chunks are in hand, what may be sent now, what waits,
 //! and how far everything is done. Pure: time comes in, decisions go out.
 
+mod flight;
+
 use crate::scan::{Scan, Stands};
 use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::outcome::Outcome;
 use domain::time::UnixMillis;
+use flight::Flight;
 use platform::kafka::budget::Charge;
 use platform::kafka::frontier::{Frontier, FrontierMisuse};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use wire::submitted::Chunk;
+
+/// Messages that expire together at most: one record of sms.attempts carries them.
+const EXPIRED_MAX: usize = 1_000;
 
 /// A record of sms.billed that is paid for.
 pub(crate) struct Paid {
@@ -48,19 +54,8 @@ pub(crate) enum DeskError {
     Frontier(#[from] FrontierMisuse),
 }
 
-struct Flight {
-    chunk: Arc<Chunk>,
-    offset: i64,
-    open: Bits,
-    /// Nothing is open any more; it stays in hand until the frontier has passed it, because
-    /// the point must not pass its intents before.
-    done: bool,
-    attempts: Vec<u8>,
-    tries: Vec<u8>,
-    /// No intent of this chunk lies below this offset of sms.attempts.
-    first_intent: Option<i64>,
-    _charge: Charge,
-}
+/// Messages that wait, by due time and number.
+type Waiting = BTreeMap<(i64, u64), (ChunkId, u8)>;
 
 /// The state of one partition.
 pub(crate) struct Desk {
@@ -71,7 +66,8 @@ pub(crate) struct Desk {
     source_below: i64,
     flights: HashMap<ChunkId, Flight>,
     ready: VecDeque<(ChunkId, Bits)>,
-    waiting: BTreeMap<(i64, u64), (ChunkId, u8, Wait)>,
+    retries: Waiting,
+    look_ups: Waiting,
     waits: u64,
     /// Behind the newest record of sms.attempts that is known to be ours and acknowledged.
     attempts_end: i64,
@@ -109,7 +105,8 @@ impl Desk {
             source_below: last_source,
             flights: HashMap::new(),
             ready: VecDeque::new(),
-            waiting: BTreeMap::new(),
+            retries: Waiting::new(),
+            look_ups: Waiting::new(),
             waits: 0,
             attempts_end,
             scan,
@@ -148,21 +145,9 @@ impl Desk {
     fn begin(&mut self, offset: i64, paid: Paid, look_up_at: i64) {
         let id = paid.chunk.id;
         let past = self.scan.remove(id);
-        let bits = |stands| past.as_ref().map_or(Bits::EMPTY, |past| past.bits(stands));
-        let open = Bits::prefix(usize::from(paid.paid)).minus(bits(Stands::Closed));
-        let unclear = open.intersection(bits(Stands::Open));
-        let attempt =
-            |index: usize| u8::try_from(index).ok().and_then(|p| past.as_ref().map(|past| past.attempt(p)));
-        let flight = Flight {
-            offset,
-            open,
-            done: false,
-            attempts: (0..paid.chunk.len()).map(|index| attempt(index).unwrap_or(0)).collect(),
-            tries: vec![0; paid.chunk.len()],
-            first_intent: past.as_ref().map(|past| past.first_intent),
-            chunk: paid.chunk,
-            _charge: paid.charge,
-        };
+        let flight = Flight::new(offset, paid, past.as_ref());
+        let open = flight.work.as_ref().map_or(Bits::EMPTY, |work| work.open);
+        let unclear = open.intersection(past.map_or(Bits::EMPTY, |past| past.bits(Stands::Open)));
         self.flights.insert(id, flight);
         for position in unclear.iter() {
             self.wait(id, position, look_up_at, Wait::LookUp);
@@ -175,30 +160,27 @@ impl Desk {
     }
 
     /// Messages for one call, at most `max`, with recipients that differ; and messages whose
-    /// time is over at `now`.
+    /// time is over at `now`, at most [`EXPIRED_MAX`].
     pub(crate) fn next_call(&mut self, max: usize, now: UnixMillis) -> (Vec<Leaving>, Vec<Leaving>) {
         let (mut call, mut expired) = (Vec::new(), Vec::new());
         let mut recipients = HashSet::new();
         while let Some((id, bits)) = self.ready.pop_front() {
             let Some(flight) = self.flights.get_mut(&id) else { continue };
-            let over = now >= flight.chunk.send_by;
-            let mut left = bits.intersection(flight.open);
+            let Some(work) = flight.work.as_mut() else { continue };
+            // Whatever we write from now on lies at or above what is acknowledged now.
+            flight.first_intent.get_or_insert(self.attempts_end);
+            let over = now >= work.chunk.send_by;
+            let mut left = bits.intersection(work.open);
             for position in left.iter() {
-                let index = usize::from(position);
-                let recipient = flight.chunk.recipients.get(index).copied();
-                if !over && (call.len() == max || !recipients.insert(recipient)) {
+                if over && expired.len() == EXPIRED_MAX || !over && call.len() == max {
+                    break;
+                }
+                let recipient = work.chunk.recipients.get(usize::from(position)).copied();
+                if !over && !recipients.insert(recipient) {
                     break;
                 }
                 left.remove(position);
-                let Some(attempt) = flight.attempts.get_mut(index) else { continue };
-                if !over {
-                    *attempt = attempt.saturating_add(1);
-                    // Whatever we write from now on lies at or above what is acknowledged now.
-                    flight.first_intent.get_or_insert(self.attempts_end);
-                }
-                let leaving =
-                    Leaving { chunk: Arc::clone(&flight.chunk), position, attempt: (*attempt).max(1) };
-                if over { expired.push(leaving) } else { call.push(leaving) }
+                if over { expired.push(work.as_it_is(position)) } else { call.push(work.attempt(position)) }
             }
             if !left.is_empty() {
                 self.ready.push_front((id, left));
@@ -213,48 +195,48 @@ impl Desk {
         !self.ready.is_empty()
     }
 
-    /// Moves what is due at `now` on: retries become ready, look-ups are returned.
-    pub(crate) fn due(&mut self, now: i64, look_ups_max: usize) -> Vec<Leaving> {
-        let mut look_ups = Vec::new();
-        while let Some((&(due, number), &(id, position, why))) = self.waiting.first_key_value() {
-            if due > now || (why == Wait::LookUp && look_ups.len() >= look_ups_max) {
-                break;
-            }
-            self.waiting.remove(&(due, number));
-            let Some(flight) = self.flights.get(&id).filter(|flight| flight.open.contains(position)) else {
-                continue;
-            };
-            match why {
-                Wait::Retry => self.ready.push_back((id, [position].into_iter().collect())),
-                Wait::LookUp => look_ups.push(Leaving {
-                    chunk: Arc::clone(&flight.chunk),
-                    position,
-                    attempt: flight.attempts.get(usize::from(position)).copied().unwrap_or(1).max(1),
-                }),
-            }
+    /// Makes what is to be retried at `now` ready.
+    pub(crate) fn retry_due(&mut self, now: i64) {
+        while let Some((id, position)) = next_due(&mut self.retries, now) {
+            self.ready.push_back((id, [position].into_iter().collect()));
         }
-        look_ups
+    }
+
+    /// Messages about which the operator is to be asked at `now`, at most `max`.
+    pub(crate) fn look_ups_due(&mut self, now: i64, max: usize) -> Vec<Leaving> {
+        let mut due = Vec::new();
+        while due.len() < max {
+            let Some((id, position)) = next_due(&mut self.look_ups, now) else { break };
+            let work = self.flights.get(&id).and_then(|flight| flight.work.as_ref());
+            due.extend(work.filter(|work| work.open.contains(position)).map(|work| work.as_it_is(position)));
+        }
+        due
     }
 
     /// A message waits until `at`.
     pub(crate) fn wait(&mut self, chunk: ChunkId, position: u8, at: i64, why: Wait) {
         self.waits += 1;
-        self.waiting.insert((at, self.waits), (chunk, position, why));
+        let waiting = match why {
+            Wait::Retry => &mut self.retries,
+            Wait::LookUp => &mut self.look_ups,
+        };
+        waiting.insert((at, self.waits), (chunk, position));
     }
 
-    /// Counts one more try of a message. Returns how many it has had, and its `send_by`.
+    /// Counts a try in vain. Returns how many there were, and the message's `send_by`.
     pub(crate) fn count_try(&mut self, chunk: ChunkId, position: u8) -> Option<(u8, UnixMillis)> {
-        let flight = self.flights.get_mut(&chunk)?;
-        let tries = flight.tries.get_mut(usize::from(position))?;
-        *tries = tries.saturating_add(1);
-        Some((*tries, flight.chunk.send_by))
+        self.flights.get_mut(&chunk)?.work.as_mut()?.count_try(position)
+    }
+
+    /// Counts a question in vain. Returns how many there were.
+    pub(crate) fn count_question(&mut self, chunk: ChunkId, position: u8) -> Option<u8> {
+        self.flights.get_mut(&chunk)?.work.as_mut()?.count_question(position)
     }
 
     /// An acknowledged outcome. A closing one ends the message here.
     pub(crate) fn outcome(&mut self, chunk: ChunkId, position: u8, outcome: Outcome) {
-        if let Some(flight) = self.flights.get_mut(&chunk).filter(|_| outcome.closes()) {
-            flight.open.remove(position);
-            self.finish(chunk);
+        if outcome.closes() {
+            self.close(chunk, [position].into_iter().collect());
         }
     }
 
@@ -268,11 +250,15 @@ impl Desk {
         self.scan.close_as(found);
         for id in self.flights.keys().copied().collect::<Vec<_>>() {
             let closed = found.get(id).map_or(Bits::EMPTY, |past| past.bits(Stands::Closed));
-            if let Some(flight) = self.flights.get_mut(&id) {
-                flight.open = flight.open.minus(closed);
-            }
-            self.finish(id);
+            self.close(id, closed);
         }
+    }
+
+    fn close(&mut self, id: ChunkId, closed: Bits) {
+        if let Some(work) = self.flights.get_mut(&id).and_then(|flight| flight.work.as_mut()) {
+            work.open = work.open.minus(closed);
+        }
+        self.finish(id);
     }
 
     /// What may be stored now.
@@ -286,11 +272,13 @@ impl Desk {
         }
     }
 
-    /// A chunk of which nothing is open is done with.
+    /// A chunk of which nothing is open is done with: what it took is given back.
     fn finish(&mut self, id: ChunkId) {
-        let ended = self.flights.get_mut(&id).filter(|flight| flight.open.is_empty() && !flight.done);
-        let Some(flight) = ended else { return };
-        flight.done = true;
+        let Some(flight) = self.flights.get_mut(&id) else { return };
+        if flight.work.as_ref().is_none_or(|work| !work.open.is_empty()) {
+            return;
+        }
+        flight.work = None;
         let offset = flight.offset;
         if let Err(error) = self.done(offset) {
             tracing::error!(%error, "the frontier was misused");
@@ -307,6 +295,12 @@ impl Desk {
         }
         Ok(())
     }
+}
+
+/// The first that is due at `now`, which waits no longer.
+fn next_due(waiting: &mut Waiting, now: i64) -> Option<(ChunkId, u8)> {
+    let first = waiting.first_entry().filter(|first| first.key().0 <= now)?;
+    Some(first.remove())
 }
 
 #[cfg(test)]

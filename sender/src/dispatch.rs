@@ -8,27 +8,42 @@ use domain::outcome::Outcome;
 use domain::time::UnixMillis;
 use platform::ownership::clock;
 use std::sync::Arc;
+use std::time::Duration;
+use wire::WireError;
 
 /// Beyond so many tries a message waits for its `send_by`: attempts are numbered in a byte.
 const TRIES_MAX: u8 = 200;
+/// After so many tries the rest is spread over the time until `send_by`.
+const SPREAD_AFTER: u8 = 20;
+/// The pause after a second look that failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Further doublings of the pause would overflow nothing but the reader's patience.
 const DOUBLINGS_MAX: u8 = 16;
 
 impl LaneLoop {
     /// Gives every partition in turn what it may do now, as long as there are free slots.
     pub(crate) fn dispatch(&mut self) {
-        let (boot, now) = (clock::boot_ms(), clock::unix_now());
-        for partition in self.parts.keys().copied().collect::<Vec<_>>() {
-            self.look_again(partition, boot);
-            self.look_ups(partition, boot);
+        let (boot, now) = (clock::boot_ms(), self.now());
+        // Who was served last comes last: slots that come back one by one go round.
+        let (later, earlier) =
+            (self.parts.range(self.served_last + 1..), self.parts.range(..=self.served_last));
+        let turns: Vec<i32> = later.chain(earlier).map(|(partition, _)| *partition).collect();
+        for partition in &turns {
+            self.look_again(*partition, boot);
+            self.wait_over(*partition, boot);
         }
         let mut sent = true;
         while sent && self.calls < self.settings.calls_at_once {
             sent = false;
-            for partition in self.parts.keys().copied().collect::<Vec<_>>() {
-                sent |= self.call(partition, now);
+            for partition in &turns {
+                sent |= self.call(*partition, now);
             }
         }
+    }
+
+    /// The database's time of day: `send_by` was stamped elsewhere.
+    fn now(&self) -> UnixMillis {
+        clock::unix_now().plus(-self.common.standing.clock_skew_ms())
     }
 
     /// One call of a partition. Returns whether anything left the desk.
@@ -39,11 +54,12 @@ impl LaneLoop {
         let Some(part) = self.parts.get_mut(&partition).filter(|part| part.drained.is_none()) else {
             return false;
         };
-        if !part.lease.holds() {
+        if !part.hold.lease.holds() {
             return false;
         }
         let Some(desk) = part.desk.as_mut().filter(|desk| desk.has_ready()) else { return false };
         let (call, expired) = desk.next_call(self.line.magfa.call_messages(), now);
+        self.served_last = partition;
         if !call.is_empty() {
             self.meters.calls.increment(1);
             self.meters.call_messages.record(u32::try_from(call.len()).unwrap_or(u32::MAX));
@@ -60,12 +76,12 @@ impl LaneLoop {
         let Some(part) = self.parts.get_mut(&partition) else { return };
         part.under_way += 1;
         self.calls += 1;
-        let (lease, number) = (part.lease.clone(), part.number);
+        let (hold, number) = (part.hold.clone(), part.number);
         let (line, events) = (Arc::clone(&self.line), self.events.clone());
         tokio::spawn(async move {
             let ended = match outcome {
-                None => line.call(&lease, messages).await,
-                Some(outcome) => line.end(&lease, messages, outcome).await,
+                None => line.call(&hold, messages).await,
+                Some(outcome) => line.end(&hold, messages, outcome).await,
             };
             let _ = events.send(Event { partition, number, what: What::Called(ended) });
         });
@@ -82,28 +98,36 @@ impl LaneLoop {
         // Look-ups wait for what it finds.
         part.looking_again = true;
         part.under_way += 1;
-        let (reader, lease, fence, number) = (self.reader.clone(), part.lease.clone(), part.fence, part.number);
+        let (reader, hold, fence, number) = (self.reader.clone(), part.hold.clone(), part.fence, part.number);
         let events = self.events.clone();
         tokio::spawn(async move {
-            let found = reader.look_again(&lease, fence).await;
+            let found = reader.look_again(&hold.lease, fence).await;
+            if found.is_err() {
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
             let _ = events.send(Event { partition, number, what: What::LookedAgain(found) });
         });
     }
 
-    fn look_ups(&mut self, partition: i32, boot: i64) {
+    /// What waited long enough: retries are ready, look-ups are made.
+    fn wait_over(&mut self, partition: i32, boot: i64) {
         let free = self.settings.questions_at_once.saturating_sub(self.questions);
         let Some(part) = self.parts.get_mut(&partition).filter(|part| part.drained.is_none()) else { return };
-        let waits_for_look = part.look_again_due || part.looking_again;
         let Some(desk) = part.desk.as_mut() else { return };
-        let due = desk.due(boot, if waits_for_look { 0 } else { free });
+        desk.retry_due(boot);
+        // Only the holder asks: what it hears closes messages for every later holder.
+        if part.look_again_due || part.looking_again || !part.hold.lease.holds() {
+            return;
+        }
+        let due = desk.look_ups_due(boot, free);
         for message in due {
             part.under_way += 1;
             self.questions += 1;
             self.meters.look_ups.increment(1);
-            let (lease, number) = (part.lease.clone(), part.number);
+            let (hold, number) = (part.hold.clone(), part.number);
             let (line, events) = (Arc::clone(&self.line), self.events.clone());
             tokio::spawn(async move {
-                let ended = line.look_up(&lease, message).await;
+                let ended = line.look_up(&hold, message).await;
                 let _ = events.send(Event { partition, number, what: What::LookedUp(ended) });
             });
         }
@@ -126,8 +150,15 @@ impl LaneLoop {
                 part.looking_again = false;
                 match (found, part.desk.as_mut()) {
                     (Ok(found), Some(desk)) => desk.found_closed(&found),
+                    (Err(error), _) if error.is::<WireError>() => {
+                        self.stop_part(partition, "sender_cannot_begin", &format!("{error:#}"));
+                    }
                     (Err(error), _) => {
-                        tracing::warn!(partition, error = format!("{error:#}"), "the second look failed; again");
+                        tracing::warn!(
+                            partition,
+                            error = format!("{error:#}"),
+                            "the second look failed; again"
+                        );
                         part.look_again_due = true;
                     }
                     (Ok(_), None) => {}
@@ -171,7 +202,7 @@ impl LaneLoop {
     fn heard(&mut self, partition: i32, heard: &Heard) {
         let (first, longest) = (self.settings.retry_first_ms, self.settings.retry_longest_ms);
         let look_up_after = i64::try_from(self.settings.look_up_after_ms).unwrap_or(i64::MAX);
-        let (boot, now) = (clock::boot_ms(), clock::unix_now());
+        let (boot, now) = (clock::boot_ms(), self.now());
         if heard.outcome == Outcome::Retry {
             self.alarm(heard.code);
         }
@@ -184,9 +215,8 @@ impl LaneLoop {
                 let given_up = tries >= TRIES_MAX
                     || heard.outcome == Outcome::Retry && class_of(heard.code) == Class::Defect;
                 let pause =
-                    first.saturating_mul(1 << tries.saturating_sub(1).min(DOUBLINGS_MAX)).min(longest);
-                let pause = i64::try_from(pause).unwrap_or(i64::MAX).min(until_send_by);
-                let at = boot + if given_up { until_send_by } else { pause };
+                    if given_up { until_send_by } else { pause(tries, first, longest, until_send_by) };
+                let at = boot + pause;
                 desk.wait(heard.chunk, heard.position, at, Wait::Retry);
             }
             Outcome::Unknown => {
@@ -201,9 +231,9 @@ impl LaneLoop {
         let (max, after) = (self.settings.look_ups_max, self.settings.look_up_after_ms);
         let Some(desk) = self.desk(partition) else { return };
         let (chunk, position) = (message.chunk.id, message.position);
-        match desk.count_try(chunk, position) {
-            Some((tries, _)) if tries < max => {
-                let after = i64::try_from(after).unwrap_or(i64::MAX).saturating_mul(i64::from(tries) + 1);
+        match desk.count_question(chunk, position) {
+            Some(asked) if asked < max => {
+                let after = i64::try_from(after).unwrap_or(i64::MAX).saturating_mul(i64::from(asked) + 1);
                 desk.wait(chunk, position, clock::boot_ms() + after, Wait::LookUp);
             }
             Some(_) => self.spawn_call(partition, vec![message], Some(Outcome::LeftToReceipt)),
@@ -224,5 +254,34 @@ impl LaneLoop {
 
     fn desk(&mut self, partition: i32) -> Option<&mut crate::desk::Desk> {
         self.parts.get_mut(&partition)?.desk.as_mut()
+    }
+}
+
+/// How long a message waits after `tries` tries in vain, in milliseconds: doubled each time
+/// up to the longest, and so that the numbers of attempts last for the time that is left.
+fn pause(tries: u8, first: u64, longest: u64, until_send_by: i64) -> i64 {
+    let doubled = first.saturating_mul(1 << tries.saturating_sub(1).min(DOUBLINGS_MAX)).min(longest);
+    let doubled = i64::try_from(doubled).unwrap_or(i64::MAX);
+    let left = i64::from(TRIES_MAX.saturating_sub(tries)).max(1);
+    let spread = if tries > SPREAD_AFTER { until_send_by / left } else { 0 };
+    doubled.max(spread).min(until_send_by)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_last_until_send_by() {
+        let of = |tries| pause(tries, 1_000, 60_000, 1_000_000);
+        assert_eq!([of(1), of(2), of(3), of(7), of(20)], [1_000, 2_000, 4_000, 60_000, 60_000]);
+        // 72 hours of throttling do not use the numbers up.
+        let (mut left, mut tries) = (72 * 3_600_000_i64, 0_u8);
+        while left > 0 && tries < TRIES_MAX {
+            tries += 1;
+            left -= pause(tries, 1_000, 60_000, left);
+        }
+        assert_eq!(left, 0);
+        assert_eq!(pause(1, 1_000, 60_000, 300), 300);
     }
 }

@@ -1,13 +1,14 @@
 //! The loop of one lane: partitions come and go, billed records come in, calls end, and in
 //! between the desks say what goes out.
 
-use crate::call::{Ended, Line};
+use crate::call::{Ended, Hold, Line};
 use crate::config::Settings;
 use crate::desk::{Desk, Paid};
 use crate::metrics::Meters;
 use crate::poll::Held;
 use crate::scan::Scan;
 use crate::take::{Began, Reader};
+use bytes::Bytes;
 use domain::lane::Lane;
 use platform::health::Check;
 use platform::kafka::consumer::{Flow, Record, Records};
@@ -16,6 +17,7 @@ use platform::lifecycle::Stop;
 use platform::ownership::{Beat, Change, Lease, Position, clock};
 use platform::role::Common;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -50,7 +52,7 @@ pub(crate) enum What {
 
 /// A partition in the loop's hands.
 pub(crate) struct Part {
-    pub(crate) lease: Lease,
+    pub(crate) hold: Hold,
     pub(crate) number: u64,
     pub(crate) stored: Stored,
     /// Nothing until the fence is written and the scan done.
@@ -93,6 +95,8 @@ pub(crate) struct LaneLoop {
     pub(crate) held: Held,
     pub(crate) calls: usize,
     pub(crate) questions: usize,
+    /// The partition that was served last: the next one's turn comes first.
+    pub(crate) served_last: i32,
     pub(crate) stored_at: i64,
     beginnings: u64,
     pub(crate) meters: Meters,
@@ -130,6 +134,7 @@ impl LaneLoop {
             held,
             calls: 0,
             questions: 0,
+            served_last: -1,
             stored_at: clock::boot_ms(),
             beginnings: 0,
             meters: Meters::new(lane),
@@ -199,8 +204,9 @@ impl LaneLoop {
     fn begin_at(&mut self, lease: Lease, stored: Stored) {
         self.beginnings += 1;
         let number = self.beginnings;
+        let hold = Hold { lease: lease.clone(), generation: self.line.writer.generation() };
         let part = Part {
-            lease: lease.clone(),
+            hold: hold.clone(),
             number,
             stored,
             desk: None,
@@ -216,7 +222,8 @@ impl LaneLoop {
         self.parts.insert(lease.partition, part);
         let (reader, writer, events) = (self.reader.clone(), self.line.writer.clone(), self.events.clone());
         tokio::spawn(async move {
-            let began = reader.begin(&writer, &lease, stored.point).await;
+            let Hold { lease, generation } = hold;
+            let began = reader.begin(&writer, generation, &lease, stored.point).await;
             if began.is_err() {
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
@@ -237,7 +244,7 @@ impl LaneLoop {
             }
             Err(error) => {
                 tracing::warn!(partition, error = format!("{error:#}"), "a partition could not begin; again");
-                let (lease, stored) = (part.lease.clone(), part.stored);
+                let (lease, stored) = (part.hold.lease.clone(), part.stored);
                 return self.begin_at(lease, stored);
             }
         };
@@ -262,7 +269,7 @@ impl LaneLoop {
             };
             let Some(desk) = part.desk.as_mut().filter(|_| part.drained.is_none()) else { continue };
             let (offset, look_up_at) = (record.offset, part.look_up_at);
-            let taken = Billed::decode(&record.value).map_err(anyhow::Error::from).and_then(|billed| {
+            let taken = decode(&record.value).and_then(|billed| {
                 let paid = match billed.verdict {
                     Verdict::Paid { paid, chunk } => {
                         Some(Paid { chunk: Arc::new(chunk), paid, charge: record.charge })
@@ -279,7 +286,7 @@ impl LaneLoop {
     }
 
     /// The partition stands still until a person looked: nothing of it is skipped.
-    fn stop_part(&mut self, partition: i32, code: &'static str, detail: &str) {
+    pub(crate) fn stop_part(&mut self, partition: i32, code: &'static str, detail: &str) {
         tracing::error!(partition, lane = %self.lane, code, detail, "the partition stops");
         let subject = format!("{}/{partition}", self.lane);
         self.common.health.raise_alarm(code, &subject, detail);
@@ -300,7 +307,7 @@ impl LaneLoop {
         self.line.writer.renew()?;
         for partition in self.parts.keys().copied().collect::<Vec<_>>() {
             let Some(part) = self.parts.get(&partition) else { continue };
-            let (lease, stored, draining) = (part.lease.clone(), part.stored, part.drained.is_some());
+            let (lease, stored, draining) = (part.hold.lease.clone(), part.stored, part.drained.is_some());
             self.drop_part(partition);
             if !draining {
                 self.begin_at(lease, stored);
@@ -324,4 +331,10 @@ impl LaneLoop {
             }
         }
     }
+}
+
+/// A panic in here is a record that cannot be decoded: the partition stops, not the process.
+fn decode(value: &Bytes) -> anyhow::Result<Billed> {
+    let decoded = catch_unwind(AssertUnwindSafe(|| Billed::decode(value)));
+    Ok(decoded.map_err(|_| anyhow::anyhow!("decoding panicked"))??)
 }

@@ -81,8 +81,10 @@ impl Scan {
     /// Takes the next record in.
     pub(crate) fn take(&mut self, offset: i64, record: Attempt) {
         let void = record.epoch < self.fence;
+        // Any record of an epoch proves that its fence lies before it.
+        self.fence = self.fence.max(record.epoch);
         match record.kind {
-            AttemptKind::Fence => self.fence = self.fence.max(record.epoch),
+            AttemptKind::Fence => {}
             AttemptKind::Intent { slices, .. } => {
                 slices.iter().for_each(|slice| self.intent(offset, slice, void));
             }

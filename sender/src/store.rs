@@ -64,7 +64,7 @@ impl LaneLoop {
             let step = |topic: &str, from, to, last_source| Advance {
                 topic: topic.to_owned(),
                 partition: *partition,
-                epoch: part.lease.epoch,
+                epoch: part.hold.lease.epoch,
                 from,
                 to,
                 published: 0,
@@ -85,14 +85,14 @@ impl LaneLoop {
                 let mut connection = self.common.pools.lane(self.lane).acquire().await?;
                 read_positions(&mut connection, Role::Sender, partition).await
             };
-            let Ok(positions) = positions.await else { continue };
+            let Ok(positions) = positions.await else { return };
             let find = |topic: &str| positions.iter().find(|position| position.topic == topic);
             let (Some(billed), Some(attempts)) = (find(&self.topic_billed), find(&self.topic_attempts))
             else {
                 continue;
             };
             let Some(part) = self.parts.get_mut(&partition) else { continue };
-            if billed.epoch == part.lease.epoch {
+            if billed.epoch == part.hold.lease.epoch {
                 part.stored = Stored {
                     frontier: billed.next_offset,
                     last_source: billed.last_source,
@@ -103,5 +103,6 @@ impl LaneLoop {
                 self.drop_part(partition);
             }
         }
+        self.check.ok();
     }
 }

@@ -1,6 +1,6 @@
 //! Taking a partition: fence, scan, and a second look for what came late.
 
-use crate::attempts::Writer;
+use crate::attempts::{Generation, Writer};
 use crate::scan::Scan;
 use anyhow::Context;
 use domain::lane::Lane;
@@ -9,7 +9,6 @@ use platform::kafka::tail::Tail;
 use platform::kafka::topics::{Stage, Topics};
 use platform::ownership::Lease;
 use std::ops::Range;
-use std::sync::Arc;
 use wire::attempt::{Attempt, AttemptKind};
 
 /// What a new holder knows.
@@ -43,11 +42,12 @@ impl Reader {
     /// Writes the fence and reads what lies between the stored point and it.
     pub(crate) async fn begin(
         &self,
-        writer: &Arc<Writer>,
+        writer: &Writer,
+        generation: Generation,
         lease: &Lease,
         point: i64,
     ) -> anyhow::Result<Began> {
-        let fence = writer.attempt(lease.partition, lease.epoch, AttemptKind::Fence).await?;
+        let fence = writer.attempt(generation, lease.partition, lease.epoch, AttemptKind::Fence).await?;
         let (reader, partition) = (self.clone(), lease.partition);
         let read = move || {
             let tail = Tail::new(&reader.kafka)?;

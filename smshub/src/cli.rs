@@ -65,7 +65,10 @@ mod tests {
             assert!(command.get_after_help().is_some(), "{path} has no example");
             for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
                 let id = argument.get_id().as_str();
-                assert!(matches!(id, "help" | "version") || argument.get_help().is_some(), "{path} {id}: no help");
+                assert!(
+                    matches!(id, "help" | "version") || argument.get_help().is_some(),
+                    "{path} {id}: no help"
+                );
             }
             command.get_subcommands().for_each(|verb| check(verb, &path));
         }

@@ -49,7 +49,8 @@ pub(crate) async fn run(settings: Settings, targets: &Targets) -> anyhow::Result
     let health = Health::new();
     let mut lifecycle = Lifecycle::new(settings.shutdown.clone());
     lifecycle.spawn("heartbeat", Phase::Release, |stop| heart.run(stop));
-    let watch = standing::Watch::new(&health, Arc::clone(&standing), mints.then(|| Arc::clone(&ids)), &settings);
+    let watch =
+        standing::Watch::new(&health, Arc::clone(&standing), mints.then(|| Arc::clone(&ids)), &settings);
     lifecycle.spawn("standing", Phase::Release, |stop| watch.run(stop));
 
     let common = Common {
@@ -61,9 +62,11 @@ pub(crate) async fn run(settings: Settings, targets: &Targets) -> anyhow::Result
         pools: pools.clone(),
         standing,
     };
-    let shown = Management { health, metrics: metrics.clone(), stopping: lifecycle.stop(Phase::StopAccepting) };
+    let shown =
+        Management { health, metrics: metrics.clone(), stopping: lifecycle.stop(Phase::StopAccepting) };
     let (router, limits) = (platform::management::router(shown), settings.management.http.clone());
-    lifecycle.spawn("management", Phase::Close, |stop| platform::http::serve(management, router, limits, stop));
+    lifecycle
+        .spawn("management", Phase::Close, |stop| platform::http::serve(management, router, limits, stop));
     lifecycle.spawn("metrics", Phase::Close, |stop| upkeep(metrics, stop));
 
     let parts = Parts { settings, common, ids };

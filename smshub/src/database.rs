@@ -32,7 +32,8 @@ pub(crate) async fn connect(settings: &PostgresSettings) -> anyhow::Result<PgCon
     );
     let limit = Duration::from_millis(settings.acquire_timeout_ms);
     let connected = tokio::time::timeout(limit, options.connect()).await;
-    let connected = connected.with_context(|| format!("{place}, does not answer: is it up? (setting postgres.url)"))?;
+    let connected =
+        connected.with_context(|| format!("{place}, does not answer: is it up? (setting postgres.url)"))?;
     connected.with_context(|| format!("{place}, cannot be used: is it up? (setting postgres.url)"))
 }
 
@@ -48,7 +49,11 @@ async fn migrated(connection: &mut PgConnection) -> anyhow::Result<()> {
     };
     for migration in ledger::MIGRATIONS.iter() {
         if !found.iter().any(|(version,)| *version == migration.version) {
-            bail!("the database lacks migration {} ({}): run `smshub migrate` first", migration.version, migration.description);
+            bail!(
+                "the database lacks migration {} ({}): run `smshub migrate` first",
+                migration.version,
+                migration.description
+            );
         }
     }
     Ok(())

@@ -30,7 +30,8 @@ fn line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();
-        let cause = cause.split('\n').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+        let cause =
+            cause.split('\n').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
         if line.ends_with(&cause) {
             continue;
         }
@@ -49,7 +50,8 @@ mod tests {
 
     #[test]
     fn causes_are_said_once_and_in_one_line() {
-        let error = anyhow!("connection refused").context("postgres: connection refused").context("it is down");
+        let error =
+            anyhow!("connection refused").context("postgres: connection refused").context("it is down");
         assert_eq!(line(&error), "it is down: postgres: connection refused");
         assert_eq!(line(&anyhow!("two\n  lines\n")), "two; lines");
     }

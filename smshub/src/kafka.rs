@@ -1,8 +1,8 @@
 //! Kafka, as a command or a process begins with it.
 
 use platform::install::{self, Install, InstallError};
-use platform::kafka::{KafkaProblem, KafkaSettings};
 use platform::kafka::topics::{TopicAdmin, Topics};
+use platform::kafka::{KafkaProblem, KafkaSettings};
 use sqlx::PgPool;
 
 /// Whether topics and settings are as they were installed.
@@ -27,8 +27,10 @@ pub(crate) async fn create(settings: &KafkaSettings, pool: &PgPool) -> anyhow::R
 
 /// Errors of Kafka alone do not say which Kafka was meant.
 pub(crate) fn unreachable(settings: &KafkaSettings, error: KafkaProblem) -> anyhow::Error {
-    anyhow::Error::new(error)
-        .context(format!("Kafka at {} cannot be used: is it up? (setting kafka.bootstrap)", settings.bootstrap))
+    anyhow::Error::new(error).context(format!(
+        "Kafka at {} cannot be used: is it up? (setting kafka.bootstrap)",
+        settings.bootstrap
+    ))
 }
 
 fn explained<T>(settings: &KafkaSettings, result: Result<T, InstallError>) -> anyhow::Result<T> {

@@ -43,7 +43,10 @@ mod tests {
         assert_eq!(of("sender, ingest,sender"), [Role::Ingest, Role::Sender]);
         for wrong in ["", "ingest,", "all,ingest", "Ingest", "billing"] {
             let error = Targets::from_str(wrong).unwrap_err();
-            assert!(error.ends_with("expected ingest, billing-consumer, sender or dlr-reconciler, or all"), "{error}");
+            assert!(
+                error.ends_with("expected ingest, billing-consumer, sender or dlr-reconciler, or all"),
+                "{error}"
+            );
         }
     }
 }

@@ -18,7 +18,13 @@ const END: Duration = Duration::from_secs(120);
 const SEED: u64 = 20_261_121;
 
 fn operator() -> Settings {
-    Settings { delivery_min_ms: 0, delivery_max_ms: 200, latency_ms: 5, latency_jitter_ms: 20, ..Settings::default() }
+    Settings {
+        delivery_min_ms: 0,
+        delivery_max_ms: 200,
+        latency_ms: 5,
+        latency_jitter_ms: 20,
+        ..Settings::default()
+    }
 }
 
 /// The k-th pseudo-random number of the seed, below `bound`.
@@ -44,7 +50,9 @@ fn traffic(
                 let address = *api.lock().unwrap();
                 round += 1;
                 match round % 3 {
-                    0 => accepted.extend(customer.send_bulk(address, round * 7, 300).await.unwrap_or_default()),
+                    0 => {
+                        accepted.extend(customer.send_bulk(address, round * 7, 300).await.unwrap_or_default())
+                    }
                     _ => accepted.extend(customer.send(address, round, "express").await.ok().flatten()),
                 }
             }
@@ -86,7 +94,13 @@ async fn until(millis: u64) {
 }
 
 /// Kills `name` twice at seeded points and starts it again with the same data folder.
-async fn kill_twice(gateway: &Gateway, mut victim: Process, name: &str, targets: &str, api: Option<&std::sync::Mutex<SocketAddr>>) -> Process {
+async fn kill_twice(
+    gateway: &Gateway,
+    mut victim: Process,
+    name: &str,
+    targets: &str,
+    api: Option<&std::sync::Mutex<SocketAddr>>,
+) -> Process {
     for k in 0..2 {
         until(1_000 + drawn(k, 1_500)).await;
         victim.kill();

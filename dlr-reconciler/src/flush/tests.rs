@@ -48,7 +48,7 @@ async fn a_chunk_from_billed_to_settled_and_refunded() {
     assert_eq!(world.poll(chunk).await, None);
     assert_eq!(world.money().await, (8_000, 0));
     assert_eq!(world.days().await, "delivered 2, failed 1, refused 1, submitted 5, undelivered 1",);
-    world.is_clean_and_quiet().await;
+    world.ends_clean().await;
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_former_holder_stores_nothing() {
     assert!(matches!(world.try_flush(ATTEMPTS, 2, &batch).await, Flushed::Stored(_)));
     assert_eq!(world.statuses(chunk).await, "expired");
     assert_eq!(world.money().await, (10_000, 0));
-    world.is_clean_and_quiet().await;
+    world.ends_clean().await;
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn a_later_receipt_that_contradicts_moves_no_money() {
     assert_eq!((stored.settled, stored.refunded), (Money::ZERO, Money::ZERO));
     assert_eq!(world.statuses(chunk).await, "delivered undelivered");
     assert_eq!(world.money().await, (9_000, 0));
-    world.is_clean_and_quiet().await;
+    world.ends_clean().await;
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn receipts_wait_for_their_chunk() {
     let (matched, _) = match_all(world.pool(), 0, &world.means()).await.unwrap();
     assert_eq!(matched.settled, Money::ZERO);
     assert_eq!(count_pending(world.pool()).await.unwrap(), 1);
-    world.is_clean_and_quiet().await;
+    world.ends_clean().await;
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn two_who_match_the_same_receipt_settle_it_once() {
     let (one, other) = tokio::join!(match_chunks(pool, &made, &means), match_all(pool, 0, &means));
     let (one, (other, _)) = (one.unwrap(), other.unwrap());
     assert_eq!(one.settled.checked_add(other.settled), Some(Money::new(1_000)));
-    world.is_clean_and_quiet().await;
+    world.ends_clean().await;
 }
 
 #[tokio::test]

@@ -25,6 +25,9 @@ use tokio::task::JoinHandle;
 /// Conditions that do not come true in this time never will.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// The partitions that the role holds.
+pub(super) const HELD: &str = "ownership where role = 'dlr-reconciler' and process is not null";
+
 pub(super) struct Rig {
     schema: Schema,
     kafka: KafkaSettings,
@@ -43,9 +46,7 @@ pub(super) struct Running {
 
 impl Rig {
     pub(super) async fn new() -> Self {
-        let schema =
-            Schema::new(&sqlx::migrate::Migrator::new(std::path::Path::new("/tmp/dlrmig")).await.unwrap())
-                .await;
+        let schema = Schema::new(&ledger::MIGRATIONS).await;
         samples::account(schema.pool(), 100_000).await;
         let kafka = testkit::kafka::settings();
         let admin = TopicAdmin::new(&kafka).unwrap();
@@ -120,8 +121,7 @@ impl Rig {
             let _ = asked.await;
         }));
         let all = i64::from(self.kafka.partitions);
-        let held = "select count(*) from ownership where role = 'dlr-reconciler' and process is not null";
-        self.until("all partitions are held", async || self.number(held).await == all).await;
+        self.until("all partitions are held", async || self.count(HELD).await == all).await;
         Running { health: common.health, signal, ended }
     }
 
@@ -157,6 +157,7 @@ impl Rig {
         sqlx::query_scalar(AssertSqlSafe(statement.to_owned())).fetch_one(self.pool()).await.unwrap()
     }
 
+    /// Rows of a table (and condition).
     pub(super) async fn count(&self, table: &str) -> i64 {
         self.number(&format!("select count(*) from {table}")).await
     }

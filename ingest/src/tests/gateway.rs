@@ -61,7 +61,7 @@ impl Gateway {
     }
 
     pub(super) async fn open(settings: Settings, topics: bool) -> Self {
-        let schema = Schema::new(&patched()).await;
+        let schema = Schema::new(&ledger::MIGRATIONS).await;
         let kafka = testkit::kafka::settings();
         let names = Topics::new(&kafka.topic_prefix, 1);
         let mut admin = None;
@@ -225,13 +225,4 @@ fn ownership(data_folder: PathBuf) -> OwnershipSettings {
         look_ms: 200,
         watchdog_ms: 10_000,
     }
-}
-
-fn patched() -> sqlx::migrate::Migrator {
-    let list = ledger::MIGRATIONS.iter().cloned().map(|mut m| {
-        let sql = m.sql.as_str().replace("bytea not null compression lz4", "bytea compression lz4 not null");
-        m.sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql));
-        m
-    });
-    sqlx::migrate::Migrator::with_migrations(list.collect())
 }

@@ -41,6 +41,18 @@ async fn no_acknowledgement() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn room_is_given_back_when_it_is_acknowledged() {
+    let mut settings = settings();
+    settings.produce.queue_bytes.express = 1_024;
+    let gateway = Gateway::open(settings, true).await;
+    let message = json!({"to": "09123456789", "text": "hello", "lane": "express"});
+    for _ in 0..3 {
+        assert_eq!(gateway.post_json("/v1/messages", &message).await.status, 202);
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_database() {
     let gateway = Gateway::without_topics().await;
     let message = json!({"to": "09123456789", "text": "hello"});

@@ -65,7 +65,7 @@ async fn work(pool: PgPool, batches: Vec<Vec<Request>>, sums: Arc<Sums>, task: u
         };
         for (request, booked) in batch.iter().zip(booked) {
             assert!(matches!(booked, Booked::Paid(_) | Booked::Refused), "{booked:?}");
-            let half = Bits::prefix(usize::from(task as u8 % 3 * 2));
+            let half = Bits::prefix((task % 3 * 2) as usize);
             open.insert(request.chunk, Finals { delivered: half, failed: Bits::prefix(4) });
         }
         if round % 3 == 2 {

@@ -202,22 +202,26 @@ impl Consumer {
     fn obey(&mut self, command: Command) -> Result<(), KafkaProblem> {
         match command {
             Command::Assign { topic, partition, from, serial, flow } => {
-                if self.assigned.remove(&(topic, partition)).is_some() {
-                    self.inner.incremental_unassign(&self.list([(topic, partition)])?)?;
-                }
+                self.give_up(topic, partition)?;
                 let mut list = TopicPartitionList::new();
                 list.add_partition_offset(self.name(topic), partition, Offset::Offset(from))?;
                 self.inner.incremental_assign(&list)?;
                 self.assigned
                     .insert((topic, partition), Assigned { serial, flow, read: from, paused: false });
             }
-            Command::Unassign { topic, partition } => {
-                if self.assigned.remove(&(topic, partition)).is_some() {
-                    self.inner.incremental_unassign(&self.list([(topic, partition)])?)?;
-                }
-            }
+            Command::Unassign { topic, partition } => self.give_up(topic, partition)?,
         }
         Ok(())
+    }
+
+    fn give_up(&mut self, topic: usize, partition: i32) -> Result<(), KafkaProblem> {
+        let Some(assigned) = self.assigned.remove(&(topic, partition)) else { return Ok(()) };
+        let list = self.list([(topic, partition)])?;
+        // The client library remembers a pause beyond the assignment: it would never be read again.
+        if assigned.paused {
+            self.inner.resume(&list)?;
+        }
+        Ok(self.inner.incremental_unassign(&list)?)
     }
 
     fn pause_and_resume(&mut self) -> Result<(), KafkaProblem> {

@@ -99,7 +99,10 @@ impl Producer {
             .payload(record);
         self.inner.send(record).map_err(|(error, _)| match error {
             KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => SendError::QueueFull,
-            other => SendError::Failed(other),
+            other => {
+                self.inner.context().failed.store(true, Ordering::Release);
+                SendError::Failed(other)
+            }
         })
     }
 

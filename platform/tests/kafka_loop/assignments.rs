@@ -71,14 +71,14 @@ async fn reading_stops_at_both_bounds_and_goes_on() {
     let (_, stuck) = reader.records.assign(0, 0, 0);
     let (_, free) = reader.records.assign(0, 1, 0);
     let mut read = [0, 0];
-    while read[1] < COUNT {
+    while read[1] < COUNT || read[0] < 200 {
         for record in reader.next().await {
             read[usize::try_from(record.partition).unwrap()] += 1;
         }
         free.done_below(i64::try_from(read[1]).unwrap());
     }
     assert!(reader.within(Duration::from_millis(200)).await.iter().all(|record| record.partition == 1));
-    assert!(read[0] >= 200 && read[0] < 200 + 512, "{} read ahead of a record that takes long", read[0]);
+    assert!(read[0] < 200 + 512, "{} read ahead of a record that takes long", read[0]);
     stuck.done_below(i64::try_from(read[0]).unwrap());
     assert_eq!(reader.take(1).await[0].partition, 0, "it goes on");
     assert!(reader.stop().is_ok());

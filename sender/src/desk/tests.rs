@@ -19,7 +19,10 @@ fn chunk(number: i64, recipients: Vec<u64>) -> Arc<Chunk> {
         account: 1,
         asked_lane: Lane::Bulk,
         line: "100002".into(),
-        recipients: recipients.into_iter().map(|n| Msisdn::from_canonical(989_120_000_000 + n).unwrap()).collect(),
+        recipients: recipients
+            .into_iter()
+            .map(|n| Msisdn::from_canonical(989_120_000_000 + n).unwrap())
+            .collect(),
         texts: vec![Text { body: "x".into(), encoding: Encoding::Gsm7, segments: 1 }],
         text_index: vec![],
         references: vec![],
@@ -95,13 +98,19 @@ impl World {
     fn call(&mut self, max: usize) {
         let (call, expired) = self.desk.next_call(max, UnixMillis(self.now));
         assert!(expired.is_empty() && call.len() <= max);
-        let recipients: HashSet<_> = call.iter().map(|l| l.chunk.recipients[usize::from(l.position)]).collect();
+        let recipients: HashSet<_> =
+            call.iter().map(|l| l.chunk.recipients[usize::from(l.position)]).collect();
         assert_eq!(recipients.len(), call.len(), "recipients of a call differ");
         for leaving in &call {
             let under_way = self.calls.iter().flatten();
-            let twice = under_way.filter(|l| (l.chunk.id, l.position) == (leaving.chunk.id, leaving.position));
+            let twice =
+                under_way.filter(|l| (l.chunk.id, l.position) == (leaving.chunk.id, leaving.position));
             assert_eq!(twice.count(), 0, "a message is in two calls at once");
-            assert!(self.open.values().any(|(id, open)| *id == leaving.chunk.id && open.contains(leaving.position)));
+            assert!(
+                self.open
+                    .values()
+                    .any(|(id, open)| *id == leaving.chunk.id && open.contains(leaving.position))
+            );
             self.intents.entry(leaving.chunk.id).or_insert(self.attempts_end);
         }
         if !call.is_empty() {
@@ -168,14 +177,14 @@ proptest! {
                 Step::End { call, outcomes } => world.end(|calls| call.index(calls), &outcomes),
                 Step::Later => {
                     world.now += 1;
-                    prop_assert!(world.desk.due(world.now, 10).is_empty());
+                    world.desk.retry_due(world.now);
                 }
             }
             world.check();
         }
         for _ in 0..10_000 {
             world.now += 2;
-            world.desk.due(world.now, 10);
+            world.desk.retry_due(world.now);
             world.call(100);
             while !world.calls.is_empty() {
                 world.end(|calls| calls - 1, &[Outcome::Taken]);
@@ -213,4 +222,37 @@ fn what_is_late_expires_and_is_not_sent() {
     assert_eq!((call.len(), expired.len()), (0, 2));
     expired.iter().for_each(|message| desk.outcome(one.id, message.position, Outcome::Expired));
     assert_eq!(desk.stand().frontier, 1);
+}
+
+/// What waits for the operator's answer does not hold up what only waits for its time, and
+/// what is closed is given back at once, whatever stands before it.
+#[test]
+fn the_one_does_not_wait_for_the_other() {
+    let budget = Budget::new(10, 10);
+    let mut desk = Desk::new(0, -1, 0, Scan::default(), 0);
+    let (one, two) = (chunk(1, vec![1, 2]), chunk(2, vec![3]));
+    desk.take(0, 0, paid(&budget, &one, 2), 0).unwrap();
+    desk.take(1, 1, paid(&budget, &two, 1), 0).unwrap();
+    assert_eq!(desk.next_call(100, UnixMillis(0)).0.len(), 3);
+    desk.wait(one.id, 0, 5, Wait::LookUp);
+    desk.wait(one.id, 1, 6, Wait::Retry);
+    assert!(desk.look_ups_due(7, 0).is_empty());
+    desk.retry_due(7);
+    assert!(desk.has_ready());
+    assert_eq!(desk.look_ups_due(7, 9).len(), 1);
+    desk.outcome(two.id, 0, Outcome::Taken);
+    assert_eq!((budget.in_hand().0, desk.stand().frontier), (1, 0));
+}
+
+/// One record carries what expires together: it must not grow beyond what Kafka takes.
+#[test]
+fn what_expires_together_is_bounded() {
+    let budget = Budget::new(100, 100);
+    let mut desk = Desk::new(0, -1, 0, Scan::default(), 0);
+    for offset in 0..8 {
+        let many = chunk(offset, (0..200).collect());
+        desk.take(offset, offset, paid(&budget, &many, 200), 0).unwrap();
+    }
+    let expired: Vec<usize> = (0..3).map(|_| desk.next_call(100, SEND_BY).1.len()).collect();
+    assert_eq!(expired, [EXPIRED_MAX, 600, 0]);
 }

@@ -45,7 +45,9 @@ fn message(number: i64) -> Outgoing<'static> {
 
 #[tokio::test]
 async fn what_is_taken_is_known_and_has_a_receipt() {
-    let peer = peer(Settings { delivery_ratio: 1.0, delivery_min_ms: 0, delivery_max_ms: 0, ..Settings::default() }).await;
+    let peer =
+        peer(Settings { delivery_ratio: 1.0, delivery_min_ms: 0, delivery_max_ms: 0, ..Settings::default() })
+            .await;
     let magfa = Magfa::new(&peer.settings, 2).unwrap();
     let messages: Vec<_> = (1..=100).map(message).collect();
     let sent = magfa.send(&messages).await;
@@ -84,7 +86,10 @@ async fn only_a_refused_connection_is_certainly_not_sent() {
     let sent = Magfa::new(&slow.settings, 1).unwrap().send(&[message(1), message(2)]).await;
     assert_eq!(sent, [Sent::Unknown, Sent::Unknown]);
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = MagfaSettings { base_url: format!("http://{}", closed.local_addr().unwrap()), ..slow.settings.clone() };
+    let nobody = MagfaSettings {
+        base_url: format!("http://{}", closed.local_addr().unwrap()),
+        ..slow.settings.clone()
+    };
     drop(closed);
     let magfa = Magfa::new(&nobody, 1).unwrap();
     assert_eq!(magfa.send(&[message(1)]).await, [Sent::NotSent]);

@@ -84,7 +84,8 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
             writeln!(out, "{made}")?;
         }
         Verb::Charge { id, amount, reference } => {
-            let charged = ledger::account::charge(&mut transaction, *id, *amount, reference.as_deref()).await?;
+            let charged =
+                ledger::account::charge(&mut transaction, *id, *amount, reference.as_deref()).await?;
             transaction.commit().await?;
             writeln!(out, "charged {amount} to account {id}: its balance is {}", charged.balance)?;
         }
@@ -105,7 +106,11 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
 fn text(text: &str) -> Result<String, String> {
     let trimmed = text.trim();
     let fits = (1..=TEXT_MAX).contains(&trimmed.chars().count()) && !trimmed.chars().any(char::is_control);
-    if fits { Ok(trimmed.to_owned()) } else { Err(format!("expected 1 to {TEXT_MAX} characters of one line")) }
+    if fits {
+        Ok(trimmed.to_owned())
+    } else {
+        Err(format!("expected 1 to {TEXT_MAX} characters of one line"))
+    }
 }
 
 fn line(text: &str) -> Result<String, String> {

@@ -11,9 +11,11 @@ pub(crate) fn parse(text: &str) -> Result<Money, String> {
         && is_digits(whole)
         && is_digits(part)
     {
-        return Err("expected a whole number: amounts are in the smallest unit, which has no fractions, and are \
+        return Err(
+            "expected a whole number: amounts are in the smallest unit, which has no fractions, and are \
                     written without separators"
-            .into());
+                .into(),
+        );
     }
     if digits.is_empty() || !is_digits(digits) {
         return Err("expected a whole number of the smallest unit, in digits 0-9 only".into());

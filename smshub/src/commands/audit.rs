@@ -49,7 +49,11 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     let audit = move || outputs(&settings, &topics, install, expect, report);
     let report = tokio::task::spawn_blocking(audit).await??;
     pools.close().await;
-    if args.json { table::json(&report)? } else { table::print(&report, expect)? }
+    if args.json {
+        table::json(&report)?
+    } else {
+        table::print(&report, expect)?
+    }
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

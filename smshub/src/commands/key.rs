@@ -61,8 +61,15 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         }
         Verb::List { account } => {
             for key in keys::list(&mut connection, *account).await? {
-                let revoked = key.revoked_at.map_or_else(|| "in use".into(), |at| format!("revoked {}", day(at)));
-                writeln!(out, "{}  {}  made {}  {revoked}", key.id, key.scopes.join(","), day(key.created_at))?;
+                let revoked =
+                    key.revoked_at.map_or_else(|| "in use".into(), |at| format!("revoked {}", day(at)));
+                writeln!(
+                    out,
+                    "{}  {}  made {}  {revoked}",
+                    key.id,
+                    key.scopes.join(","),
+                    day(key.created_at)
+                )?;
             }
         }
         Verb::Revoke { id } => {

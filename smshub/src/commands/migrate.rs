@@ -17,6 +17,9 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     ledger::ranges::ensure(&mut transaction, clock::unix_now(), days).await.context("the ledger's ranges")?;
     transaction.commit().await?;
     let count = ledger::MIGRATIONS.iter().count();
-    writeln!(std::io::stdout(), "the database is up to date: {count} migrations, ledger ranges for {days} days ahead")?;
+    writeln!(
+        std::io::stdout(),
+        "the database is up to date: {count} migrations, ledger ranges for {days} days ahead"
+    )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -98,13 +98,16 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
         let client = key.map(|key| Client::new(&args.url, key)).transpose()?;
         return dry_run::run(rows, &args, client.as_ref(), settings).await;
     }
-    let key = key.with_context(|| format!("no API key: set the environment variable {KEY} (smshub key create makes one)"))?;
+    let key = key.with_context(|| {
+        format!("no API key: set the environment variable {KEY} (smshub key create makes one)")
+    })?;
     let client = Arc::new(Client::new(&args.url, key)?);
     let balance_before = client.balance().await?;
     let began = Instant::now();
 
     let show = Show::new(rows.bytes());
-    let job = Job { batch: args.batch as usize, calls: args.calls as usize, lane: args.lane, from: args.from };
+    let job =
+        Job { batch: args.batch as usize, calls: args.calls as usize, lane: args.lane, from: args.from };
     let mut submitted = submit::run(rows, job, Arc::clone(&client), &show).await?;
     let submitting = began.elapsed();
     let batches = std::mem::take(&mut submitted.batches);

@@ -47,7 +47,11 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         }
         Verb::Check => {
             let install = kafka::check(&settings.kafka, pools.common()).await?;
-            writeln!(out, "as installed: generation {}, {} partitions", install.generation, install.partitions)?;
+            writeln!(
+                out,
+                "as installed: generation {}, {} partitions",
+                install.generation, install.partitions
+            )?;
         }
     }
     pools.close().await;

@@ -74,7 +74,11 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     };
     let mut events = tokio::task::spawn_blocking(find).await??;
     events.sort_by_key(Event::order);
-    if args.json { event::json(wanted, &events)? } else { event::print(wanted, &events)? }
+    if args.json {
+        event::json(wanted, &events)?
+    } else {
+        event::print(wanted, &events)?
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,9 +7,9 @@ use std::str::FromStr;
 
 /// Connections that no lane owns: heartbeat, owners of three roles, reports, one to spare.
 const COMMON_CONNECTIONS_MIN: u32 = 6;
-/// What one lane does at the same time: billing, storing the sender's positions, looking for
-/// due polls, the reconciler's transaction, reading balances.
-const LANE_CONNECTIONS_MIN: u32 = 5;
+/// What one lane does at the same time: billing, storing the sender's positions, the
+/// reconciler's transaction, reading balances.
+const LANE_CONNECTIONS_MIN: u32 = 4;
 /// Kafka keeps records longer than the oldest backup that will be restored.
 const RETENTION_HOURS_MIN: u32 = 168;
 /// librdkafka's own limit for a queue, in bytes.
@@ -35,10 +35,15 @@ fn postgres(settings: &Settings, violations: &mut Violations) {
     }
     let name = &postgres.schema;
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    let is_name = (1..=63).contains(&name.len()) && name.bytes().all(plain) && !name.as_bytes()[0].is_ascii_digit();
+    let is_name =
+        (1..=63).contains(&name.len()) && name.bytes().all(plain) && !name.as_bytes()[0].is_ascii_digit();
     violations.require(is_name, "postgres.schema", "small letters, digits and underscores, at most 63");
     violations.range("postgres.lane_connections", postgres.lane_connections, LANE_CONNECTIONS_MIN..=1_000);
-    violations.range("postgres.common_connections", postgres.common_connections, COMMON_CONNECTIONS_MIN..=1_000);
+    violations.range(
+        "postgres.common_connections",
+        postgres.common_connections,
+        COMMON_CONNECTIONS_MIN..=1_000,
+    );
     violations.range("postgres.acquire_timeout_ms", postgres.acquire_timeout_ms, 50..=60_000);
     violations.range("postgres.lock_timeout_ms", postgres.lock_timeout_ms, 10..=60_000);
     let express = postgres.express_lock_timeout_ms;
@@ -54,7 +59,11 @@ fn kafka(settings: &Settings, violations: &mut Violations) {
     violations.require(!kafka.bootstrap.trim().is_empty(), "kafka.bootstrap", "host:port, comma separated");
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let is_prefix = kafka.topic_prefix.len() <= 100 && kafka.topic_prefix.bytes().all(allowed);
-    violations.require(is_prefix, "kafka.topic_prefix", "letters, digits, dots, dashes and underscores, at most 100");
+    violations.require(
+        is_prefix,
+        "kafka.topic_prefix",
+        "letters, digits, dots, dashes and underscores, at most 100",
+    );
     let power = kafka.partitions > 0 && kafka.partitions <= 1_024 && kafka.partitions.count_ones() == 1;
     violations.require(power, "kafka.partitions", "a power of two, at most 1024");
     violations.range("kafka.replication", kafka.replication, 1..=9);
@@ -86,7 +95,8 @@ fn ownership(settings: &Settings, violations: &mut Violations) {
 
 /// How sections fit together.
 pub(super) fn together(settings: &Settings, violations: &mut Violations) {
-    let Settings { management, shutdown, postgres, kafka, ownership, ingest, billing_consumer, .. } = settings;
+    let Settings { management, shutdown, postgres, kafka, ownership, ingest, billing_consumer, .. } =
+        settings;
     violations.require(
         management.listen.port() == 0 || management.listen != ingest.listen,
         "management.listen",
@@ -96,7 +106,12 @@ pub(super) fn together(settings: &Settings, violations: &mut Violations) {
         violations.require(value_ms < limit_ms, key, &format!("less than {limit} ({limit_ms})"));
     };
     // What is cut off at the end of a budget was not finished.
-    below("ingest.http.drain_ms", ingest.http.drain_ms, shutdown.stop_accepting_ms, "shutdown.stop_accepting_ms");
+    below(
+        "ingest.http.drain_ms",
+        ingest.http.drain_ms,
+        shutdown.stop_accepting_ms,
+        "shutdown.stop_accepting_ms",
+    );
     below("ingest.produce.flush_ms", ingest.produce.flush_ms, shutdown.flush_ms, "shutdown.flush_ms");
     below("management.http.drain_ms", management.http.drain_ms, shutdown.close_ms, "shutdown.close_ms");
     below("ownership.watchdog_ms", ownership.watchdog_ms, shutdown.drain_ms, "shutdown.drain_ms");

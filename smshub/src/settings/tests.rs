@@ -5,7 +5,8 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 fn from(environment: &[(&str, &str)]) -> Result<Settings, ConfigError> {
-    let pairs: Vec<_> = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let pairs: Vec<_> =
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     platform::config::load(DEFAULTS, None, pairs.into_iter())
 }
 
@@ -70,7 +71,11 @@ fn settings_that_do_not_fit_together_are_refused() {
         ("KAFKA__RETENTION_HOURS", "48", "kafka.retention_hours: "),
         ("KAFKA__TOPIC_PREFIX", "a b", "kafka.topic_prefix: "),
         ("MANAGEMENT__LISTEN", "127.0.0.1:8080", "management.listen: "),
-        ("INGEST__HTTP__DRAIN_MS", "500000", "ingest.http.drain_ms: expected less than shutdown.stop_accepting_ms"),
+        (
+            "INGEST__HTTP__DRAIN_MS",
+            "500000",
+            "ingest.http.drain_ms: expected less than shutdown.stop_accepting_ms",
+        ),
         ("INGEST__PRODUCE__FLUSH_MS", "500000", "ingest.produce.flush_ms: "),
         ("MANAGEMENT__HTTP__DRAIN_MS", "500000", "management.http.drain_ms: "),
         ("BILLING_CONSUMER__CONSUMER__IN_HAND_RECORDS", "1", "billing_consumer.batch_chunks: "),

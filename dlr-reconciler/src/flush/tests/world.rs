@@ -31,9 +31,7 @@ pub(super) struct World {
 impl World {
     /// An account with 10,000 rial.
     pub(super) async fn new() -> Self {
-        let schema =
-            Schema::new(&sqlx::migrate::Migrator::new(std::path::Path::new("/tmp/dlrmig")).await.unwrap())
-                .await;
+        let schema = Schema::new(&ledger::MIGRATIONS).await;
         samples::account(schema.pool(), 10_000).await;
         for (topic, _) in [BILLED, ATTEMPTS, RECEIPTS] {
             sqlx::query(
@@ -186,7 +184,7 @@ impl World {
     }
 
     /// Audits with nothing in flight, and drops the schema.
-    pub(super) async fn is_clean_and_quiet(self) {
+    pub(super) async fn ends_clean(self) {
         self.is_clean(Expect::Quiescence).await;
         self.drop().await;
     }

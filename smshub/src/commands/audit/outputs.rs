@@ -22,7 +22,9 @@ pub(super) fn check(
         for partition in 0..partitions {
             let answers = tail.bounds(&billed, partition)?;
             let mut sources = Sources::new(format!("{billed}/{partition}"), answers.start == 0);
-            tail.read(&billed, partition, answers, |record| sources.take(record.offset, &record.value, report))?;
+            tail.read(&billed, partition, answers, |record| {
+                sources.take(record.offset, &record.value, report)
+            })?;
             // Asked for afterwards: what was answered was submitted before.
             let end = tail.bounds(&submitted, partition)?.end;
             sources.ended(end, expect, report);
@@ -53,7 +55,8 @@ impl Sources {
         };
         let due = *self.due.get_or_insert(source);
         if source > due {
-            report.violation(Invariant::O1, || format!("{place}@{offset} answers {source}, but {due} was due"));
+            report
+                .violation(Invariant::O1, || format!("{place}@{offset} answers {source}, but {due} was due"));
         }
         self.due = Some(due.max(source + 1));
     }
@@ -63,10 +66,14 @@ impl Sources {
         let due = self.due.unwrap_or(0);
         let place = &self.place;
         if due > end {
-            report.violation(Invariant::O1, || format!("{place} answers up to {due}, but submitted ends at {end}"));
+            report.violation(Invariant::O1, || {
+                format!("{place} answers up to {due}, but submitted ends at {end}")
+            });
         }
         if expect == Expect::Quiescence && due < end {
-            report.violation(Invariant::O1, || format!("{place} answers only up to {due}, but submitted ends at {end}"));
+            report.violation(Invariant::O1, || {
+                format!("{place} answers only up to {due}, but submitted ends at {end}")
+            });
         }
     }
 }

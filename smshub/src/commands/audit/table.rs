@@ -48,7 +48,8 @@ pub(super) fn print(report: &Report, expect: Expect) -> std::io::Result<()> {
 /// As one JSON object.
 pub(super) fn json(report: &Report) -> std::io::Result<()> {
     let finding = |invariant: Invariant| {
-        let Finding { checked, violations, named } = report.findings.get(&invariant).cloned().unwrap_or_default();
+        let Finding { checked, violations, named } =
+            report.findings.get(&invariant).cloned().unwrap_or_default();
         json!({
             "id": invariant.id(),
             "statement": invariant.statement(),

@@ -42,7 +42,7 @@ impl Default for Patience {
 #[derive(Clone, Debug)]
 pub(super) enum Refusal {
     /// The API said no.
-    Problem(Problem),
+    Problem(Box<Problem>),
     /// It could not be reached: nothing was taken.
     Unreachable(String),
     /// No answer came, or one that cannot be read: what was asked for may have been done.
@@ -127,7 +127,7 @@ impl<F: Fn() -> RequestBuilder> Call<F> {
         let problem = Problem::read(status, &body);
         let again = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
             || problem.code == "idempotency_in_progress";
-        Err((Refusal::Problem(problem), again, retry_after))
+        Err((Refusal::Problem(Box::new(problem)), again, retry_after))
     }
 }
 
@@ -135,7 +135,8 @@ impl Problem {
     fn read(status: StatusCode, body: &[u8]) -> Self {
         let mut problem: Problem = serde_json::from_slice(body).unwrap_or_default();
         if problem.code.is_empty() {
-            let shown: String = String::from_utf8_lossy(body).chars().take(SHOWN).filter(|c| !c.is_control()).collect();
+            let shown: String =
+                String::from_utf8_lossy(body).chars().take(SHOWN).filter(|c| !c.is_control()).collect();
             problem.detail = Some(format!("the answer is not of this API: {shown:?}"));
         }
         problem.status = status.as_u16();

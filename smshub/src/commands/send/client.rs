@@ -74,7 +74,6 @@ pub(super) struct Client {
     http: reqwest::Client,
     base: String,
     key: HeaderValue,
-    patience: Patience,
 }
 
 impl Client {
@@ -88,7 +87,7 @@ impl Client {
             .user_agent(concat!("smshub/", env!("CARGO_PKG_VERSION")))
             .build()
             .context("the HTTP client could not be made")?;
-        Ok(Client { http, base: base_url(url)?, key: key.0, patience: Patience::default() })
+        Ok(Client { http, base: base_url(url)?, key: key.0 })
     }
 
     /// The account's balance.
@@ -138,16 +137,11 @@ impl Client {
             request
         };
         // A preview spends nothing: only a submission must not be repeated blindly.
-        Call { build, spends: idempotency_key.is_some() }.answer(self.patience).await
-    }
-
-    #[cfg(test)]
-    pub(super) fn with_patience(mut self, patience: Patience) -> Self {
-        self.patience = patience;
-        self
+        Call { build, spends: idempotency_key.is_some() }.answer(Patience::default()).await
     }
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::Unclear(format!("an answer that cannot be read: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::Unclear(format!("an answer that cannot be read: {error}")))
 }

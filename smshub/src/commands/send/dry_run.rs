@@ -39,7 +39,8 @@ pub(super) async fn run(
     settings: &Settings,
 ) -> anyhow::Result<ExitCode> {
     let served = Served::new(&settings.ingest.countries)?;
-    let counted = tokio::task::block_in_place(|| count(&mut rows, &served, settings.ingest.limits.text_segments))?;
+    let counted =
+        tokio::task::block_in_place(|| count(&mut rows, &served, settings.ingest.limits.text_segments))?;
     let mut out = std::io::stdout();
     writeln!(out, "rows        {:>12}", counted.rows)?;
     for (code, count) in &counted.invalid {
@@ -57,7 +58,9 @@ pub(super) async fn run(
         });
     }
     match price {
-        Some((sum, currency)) => writeln!(out, "price       {sum:>12} {currency}, as estimated from one message of each encoding")?,
+        Some((sum, currency)) => {
+            writeln!(out, "price       {sum:>12} {currency}, as estimated from one message of each encoding")?
+        }
         None => writeln!(out, "price             not known: set SMSHUB_KEY to ask the API")?,
     }
     writeln!(out, "nothing was sent")?;

@@ -30,11 +30,17 @@ pub(super) struct Followed {
 }
 
 /// Asks until everything is final, the deadline has passed, or the API refuses to say.
-pub(super) async fn run(batches: Vec<Batch>, client: &Arc<Client>, show: &Show, deadline: Instant) -> Followed {
+pub(super) async fn run(
+    batches: Vec<Batch>,
+    client: &Arc<Client>,
+    show: &Show,
+    deadline: Instant,
+) -> Followed {
     let total = batches.iter().map(|batch| batch.accepted).sum();
     let mut bar = show.following(total);
     let mut followed = Followed::default();
-    let mut open: Vec<(Batch, Report)> = batches.into_iter().map(|batch| (batch, Report::default())).collect();
+    let mut open: Vec<(Batch, Report)> =
+        batches.into_iter().map(|batch| (batch, Report::default())).collect();
     let mut ended = 0;
     while !open.is_empty() && followed.failure.is_none() && Instant::now() < deadline {
         let mut still_open = Vec::new();

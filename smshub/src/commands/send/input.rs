@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn what_customers_write_is_read() {
-        let expected = Ok(vec![vec!["to".to_owned(), "name".into()], vec!["0912".into(), "a, \"b\"\nc".into()]]);
+        let expected =
+            Ok(vec![vec!["to".to_owned(), "name".into()], vec!["0912".into(), "a, \"b\"\nc".into()]]);
         for content in [
             "to,name\n0912,\"a, \"\"b\"\"\nc\"\n",
             "to,name\n0912,\"a, \"\"b\"\"\nc\"",

@@ -107,6 +107,9 @@ mod tests {
         let column = TextFrom::Column("text".to_owned());
         assert_eq!(open("to,text\n1,one\n2,{two}\n", &column).unwrap()[1].text, "{two}");
         let none = open("to,name\n1,a\n", &column).unwrap_err();
-        assert_eq!(none, "no column `text` for the texts: FILE has the columns to, name; or give the text with --text");
+        assert_eq!(
+            none,
+            "no column `text` for the texts: FILE has the columns to, name; or give the text with --text"
+        );
     }
 }

@@ -43,7 +43,8 @@ impl Show {
     fn bar(&self, step: &'static str, length: u64) -> Bar {
         let drawn = self.bars.then(|| {
             let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stdout());
-            let style = ProgressStyle::with_template("{prefix:>10} [{bar:40}] {percent:>3} % {msg} ({elapsed})");
+            let style =
+                ProgressStyle::with_template("{prefix:>10} [{bar:40}] {percent:>3} % {msg} ({elapsed})");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_prefix(step)
         });
         Bar { step, length, position: 0, words: String::new(), drawn, line_at: Instant::now(), shown: None }

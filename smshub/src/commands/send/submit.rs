@@ -173,7 +173,10 @@ impl Submitted {
             problem.errors.iter().find(|error| error.field.starts_with(&place)).or(problem.errors.first())
         };
         for index in 0..call.count {
-            self.leave_out(call.first_row + index, of(index).map_or_else(String::new, |error| error.code.clone()));
+            self.leave_out(
+                call.first_row + index,
+                of(index).map_or_else(String::new, |error| error.code.clone()),
+            );
         }
     }
 

@@ -24,7 +24,8 @@ pub(super) struct Summary {
 impl Summary {
     /// Whether everything valid was accepted, and is final where that was asked for.
     pub(super) fn is_good(&self) -> bool {
-        let ended = self.followed.as_ref().is_none_or(|followed| followed.open == 0 && followed.failure.is_none());
+        let ended =
+            self.followed.as_ref().is_none_or(|followed| followed.open == 0 && followed.failure.is_none());
         self.submitted.failures.is_empty() && self.submitted.not_accepted == 0 && ended
     }
 
@@ -38,7 +39,10 @@ impl Summary {
         }
         if self.submitted.repeated_unclear > 0 {
             let count = self.submitted.repeated_unclear;
-            writeln!(stderr, "smshub: {count} calls were repeated, with their Idempotency-Key, after an answer that left open whether they were taken")?;
+            writeln!(
+                stderr,
+                "smshub: {count} calls were repeated, with their Idempotency-Key, after an answer that left open whether they were taken"
+            )?;
         }
         Ok(())
     }
@@ -56,16 +60,30 @@ impl Summary {
             writeln!(out, "not accepted{:>12}", submitted.not_accepted)?;
         }
         match &self.followed {
-            None => writeln!(out, "accepted    {:>12}\nto pay      {:>12} {currency}", submitted.accepted, submitted.price)?,
+            None => writeln!(
+                out,
+                "accepted    {:>12}\nto pay      {:>12} {currency}",
+                submitted.accepted, submitted.price
+            )?,
             Some(followed) => followed.write(out, currency)?,
         }
         let (before, after) = (&self.balance_before, &self.balance_after);
         writeln!(out, "balance     {:>12} {currency} before", before.balance)?;
         writeln!(out, "            {:>12} {currency} after{}", after.balance, held(after))?;
-        writeln!(out, "speed       {:>12} messages/s accepted, in {:.1} s", rate(submitted.accepted, self.submitting), self.submitting.as_secs_f64())?;
+        writeln!(
+            out,
+            "speed       {:>12} messages/s accepted, in {:.1} s",
+            rate(submitted.accepted, self.submitting),
+            self.submitting.as_secs_f64()
+        )?;
         if let Some(followed) = &self.followed {
             let ended = submitted.accepted.saturating_sub(followed.open);
-            writeln!(out, "            {:>12} messages/s to the end, in {:.1} s", rate(ended, self.took), self.took.as_secs_f64())?;
+            writeln!(
+                out,
+                "            {:>12} messages/s to the end, in {:.1} s",
+                rate(ended, self.took),
+                self.took.as_secs_f64()
+            )?;
         }
         Ok(())
     }
@@ -75,8 +93,11 @@ impl Followed {
     fn write(&self, out: &mut impl Write, currency: &str) -> std::io::Result<()> {
         let of = |status: Status| self.counts.get(status.as_str()).copied().unwrap_or_default();
         let failed = |status: &Status| status.is_final() && !status.is_paid();
-        let failed: BTreeMap<String, u64> =
-            Status::ALL.into_iter().filter(failed).map(|status| (status.as_str().to_owned(), of(status))).collect();
+        let failed: BTreeMap<String, u64> = Status::ALL
+            .into_iter()
+            .filter(failed)
+            .map(|status| (status.as_str().to_owned(), of(status)))
+            .collect();
         writeln!(out, "charged     {:>12} {currency}", self.price)?;
         writeln!(out, "delivered   {:>12}", of(Status::Delivered))?;
         writeln!(out, "failed      {:>12}{}", failed.values().sum::<u64>(), by_name(&failed))?;
@@ -89,8 +110,11 @@ impl Followed {
 }
 
 fn by_name(counts: &BTreeMap<String, u64>) -> String {
-    let named: Vec<String> =
-        counts.iter().filter(|(_, count)| **count > 0).map(|(name, count)| format!("{name} {count}")).collect();
+    let named: Vec<String> = counts
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
     if named.is_empty() { String::new() } else { format!("  ({})", named.join(", ")) }
 }
 

@@ -31,11 +31,15 @@ impl Template {
             let Some(inside) = brace.strip_prefix('{') else {
                 bail!("the text has a }} without its {{ (a brace itself is written twice)");
             };
-            let (name, behind) =
-                inside.split_once('}').context("the text has a { without its } (a brace itself is written twice)")?;
+            let (name, behind) = inside
+                .split_once('}')
+                .context("the text has a { without its } (a brace itself is written twice)")?;
             let column = header.iter().position(|column| column == name.trim());
             let column = column.with_context(|| {
-                format!("the text has {{{name}}}, but the file has no such column; it has {}", header.join(", "))
+                format!(
+                    "the text has {{{name}}}, but the file has no such column; it has {}",
+                    header.join(", ")
+                )
             })?;
             if !literal.is_empty() {
                 pieces.push(Piece::Text(std::mem::take(&mut literal)));
@@ -92,7 +96,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_filled_is_refused_before_anything_is_sent() {
-        assert_eq!(filled("{nmae}").unwrap_err(), "the text has {nmae}, but the file has no such column; it has to, name, نام");
+        assert_eq!(
+            filled("{nmae}").unwrap_err(),
+            "the text has {nmae}, but the file has no such column; it has to, name, نام"
+        );
         assert!(filled("{}").unwrap_err().starts_with("the text has {}, but"));
         assert!(filled("a { b").unwrap_err().starts_with("the text has a { without its }"));
         assert!(filled("a } b").unwrap_err().starts_with("the text has a } without its {"));

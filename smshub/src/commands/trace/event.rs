@@ -67,7 +67,14 @@ impl Event {
 pub(super) fn print(wanted: Wanted, events: &[Event]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     let minted = wanted.chunk.minted_at();
-    writeln!(out, "message {}: number {} of chunk {}, made {}", wanted.message, wanted.index, wanted.chunk, time(minted))?;
+    writeln!(
+        out,
+        "message {}: number {} of chunk {}, made {}",
+        wanted.message,
+        wanted.index,
+        wanted.chunk,
+        time(minted)
+    )?;
     for event in events {
         let (at, after) = match event.at {
             Some(at) => (time(at), format!("{:+.3}s", seconds(at.0 - minted.0))),

@@ -79,7 +79,9 @@ impl Search {
         source: &Source,
         events: &mut Vec<Event>,
     ) -> Result<(), KafkaProblem> {
-        let Some(lane) = Lane::ALL.into_iter().find(|lane| topics.of(Stage::Submitted, *lane) == source.topic) else {
+        let Some(lane) =
+            Lane::ALL.into_iter().find(|lane| topics.of(Stage::Submitted, *lane) == source.topic)
+        else {
             note(&format!("{} is of an earlier generation: its answers are not looked for", source.topic));
             return Ok(());
         };
@@ -97,7 +99,12 @@ impl Search {
     }
 
     /// Receipts, which may stand in any partition.
-    pub(super) fn receipts(&self, tail: &Tail, topics: &Topics, events: &mut Vec<Event>) -> Result<(), KafkaProblem> {
+    pub(super) fn receipts(
+        &self,
+        tail: &Tail,
+        topics: &Topics,
+        events: &mut Vec<Event>,
+    ) -> Result<(), KafkaProblem> {
         let topic = topics.receipts();
         for partition in 0..self.partitions {
             self.read(tail, &topic, partition, |record| {
@@ -153,15 +160,21 @@ impl Search {
         match kind {
             AttemptKind::Fence => vec![],
             AttemptKind::Intent { connector, slices } => {
-                let named = slices.iter().filter(|slice| slice.of.chunk == chunk && slice.bits.contains(index));
+                let named =
+                    slices.iter().filter(|slice| slice.of.chunk == chunk && slice.bits.contains(index));
                 let fields = |attempt: u8| {
-                    vec![("connector", json!(connector)), ("attempt", json!(attempt)), ("epoch", json!(epoch))]
+                    vec![
+                        ("connector", json!(connector)),
+                        ("attempt", json!(attempt)),
+                        ("epoch", json!(epoch)),
+                    ]
                 };
                 named.map(|slice| (Kind::Intent, fields(slice.of.attempt))).collect()
             }
             AttemptKind::Outcomes { connector, slices } => {
                 let slices = slices.iter().filter(|slice| slice.of.chunk == chunk);
-                let named = slices.flat_map(|slice| slice.messages.iter().map(|message| (slice.of.attempt, message)));
+                let named =
+                    slices.flat_map(|slice| slice.messages.iter().map(|message| (slice.of.attempt, message)));
                 let named = named.filter(|(_, message)| message.position == index);
                 let fields = named.map(|(attempt, message)| {
                     vec![

@@ -43,7 +43,13 @@ pub(super) async fn read(connection: &mut PgConnection, wanted: Wanted) -> anyho
 }
 
 impl Rows {
-    fn add(&mut self, at: Option<i64>, kind: Kind, place: &str, fields: Vec<(&'static str, serde_json::Value)>) {
+    fn add(
+        &mut self,
+        at: Option<i64>,
+        kind: Kind,
+        place: &str,
+        fields: Vec<(&'static str, serde_json::Value)>,
+    ) {
         self.events.push(Event { at: at.map(UnixMillis), kind, place: place.to_owned(), fields });
     }
 
@@ -89,7 +95,12 @@ impl Rows {
             if Bits::from_bit_string(&bits)?.contains(wanted.index) {
                 let kind = if kind == "settle" { Kind::Settled } else { Kind::Voided };
                 let amount = hold.prices.get(usize::from(wanted.index)).unwrap_or_default();
-                self.add(Some(at), kind, "ledger", vec![("amount", json!(amount.get())), ("entry", json!(id))]);
+                self.add(
+                    Some(at),
+                    kind,
+                    "ledger",
+                    vec![("amount", json!(amount.get())), ("entry", json!(id))],
+                );
             }
         }
         Ok(())
@@ -144,7 +155,8 @@ impl Rows {
         for (attempt, connector, positions, ids) in rows {
             let Some(at) = positions.iter().position(|position| *position == wanted.index) else { continue };
             let id = ids.lines().nth(at).unwrap_or_default();
-            let fields = vec![("connector", json!(connector)), ("attempt", json!(attempt)), ("id", json!(id))];
+            let fields =
+                vec![("connector", json!(connector)), ("attempt", json!(attempt)), ("id", json!(id))];
             self.add(None, Kind::OperatorId, "chunk_operator_ids", fields);
         }
         Ok(())
@@ -163,7 +175,12 @@ impl Rows {
             && Bits::from_bit_string(&open)?.contains(wanted.index)
         {
             let since = time(UnixMillis(first_at));
-            self.add(Some(due), Kind::NextPoll, "receipt_poll", vec![("connector", json!(connector)), ("since", json!(since))]);
+            self.add(
+                Some(due),
+                Kind::NextPoll,
+                "receipt_poll",
+                vec![("connector", json!(connector)), ("since", json!(since))],
+            );
         }
         Ok(())
     }

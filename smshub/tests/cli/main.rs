@@ -1,0 +1,10 @@
+//! The command line, as people and scripts use it: the real binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod account;
+mod audit;
+mod config;
+mod send;
+mod support;
+mod trace;
+mod usage;
