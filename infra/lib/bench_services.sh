@@ -53,14 +53,13 @@ simulator $SIMULATOR_PID_FILE
 TEXT
 }
 
-# profile_start: with PERF=1, samples smshub until profile_stop.
+# profile_start: with PERF=1, samples the whole machine until profile_stop. (perf gives up on a
+# process when one of its threads ends while it looks.)
 profile_start() {
   [[ -n ${PERF:-} ]] || return 0
   command -v perf >/dev/null || die "PERF=1 needs perf (Debian: apt-get install linux-perf)"
-  local pids
-  pids=$(cat "$PID_DIR"/smshub* | cut -d' ' -f1 | paste -sd,)
-  setsid perf record -q -F 499 ${PERF_GRAPH:+--call-graph "$PERF_GRAPH"} -p "$pids" \
-    -o "$PROFILE_DIR/perf.data" </dev/null >"$LOG_DIR/perf.log" 2>&1 9>&- &
+  setsid perf record -q -a -F 499 ${PERF_GRAPH:+--call-graph "$PERF_GRAPH"} -o "$PROFILE_DIR/perf.data" \
+    </dev/null >"$LOG_DIR/perf.log" 2>&1 9>&- &
   PROFILER=$!
 }
 
@@ -69,5 +68,5 @@ profile_stop() {
   kill -INT "$PROFILER" 2>/dev/null || true
   wait "$PROFILER" || true
   PROFILER=''
-  say "the profile is in $PROFILE_DIR/perf.data: perf report --no-children -i $PROFILE_DIR/perf.data"
+  say "the profile is in $PROFILE_DIR/perf.data: see benches/README.md"
 }

@@ -16,6 +16,6 @@ http_get() {
 
 # http_ok PORT PATH: is the answer 200?
 http_ok() {
-  local status
-  read -r status < <(http_get "$1" "$2") && [[ $status == 200 ]]
+  local answer
+  answer=$(http_get "$1" "$2") && [[ ${answer%%$'\n'*} == 200 ]]
 }

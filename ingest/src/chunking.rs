@@ -17,7 +17,7 @@ use wire::submitted::{CHUNK_BYTES_MAX, Chunk, Text};
 use crate::config::{REFERENCE_CHARACTERS_MAX, SEGMENTS_MAX};
 
 /// Envelope, ids, times and counts, each at its longest, and the heads of the lists.
-const FIXED_BYTES: usize = 16;
+const FIXED_BYTES: usize = 160;
 /// A recipient (8) and the number of its text (at most 2: below 256 texts a chunk).
 const ROW_BYTES: usize = 10;
 /// The head of a text or reference, and a text's encoding and segments.

@@ -138,7 +138,7 @@ fn outcome_of(sent: Sent) -> (Outcome, i16, String) {
         Sent::Said(Class::Throttle | Class::Stop | Class::Defect, code) => {
             (Outcome::Retry, code, String::new())
         }
-        Sent::NotSent => (Outcome::NotSent, 0, String::new()),
+        Sent::Unreached => (Outcome::NotSent, 0, String::new()),
         Sent::Unknown => (Outcome::Unknown, 0, String::new()),
     }
 }

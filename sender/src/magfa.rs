@@ -42,7 +42,7 @@ pub(crate) enum Sent {
     /// Magfa said no, for a reason of this class.
     Said(Class, i16),
     /// It certainly did not reach Magfa.
-    NotSent,
+    Unreached,
     /// It may have reached Magfa.
     Unknown,
 }
@@ -122,7 +122,7 @@ impl Magfa {
         let all = |sent: Sent| vec![sent; messages.len()];
         let response = match self.ask(self.client.post(self.url("/send")).json(&body)).await {
             Ok(response) => response,
-            Err(error) if error.is_connect() => return all(Sent::NotSent),
+            Err(error) if error.is_connect() => return all(Sent::Unreached),
             Err(error) => {
                 tracing::warn!(error = %error.without_url(), "a call to the operator failed");
                 return all(Sent::Unknown);

@@ -136,21 +136,20 @@ impl Gateway {
         Customer::new(account.parse().expect("an id"), key)
     }
 
-    /// Waits until nothing is held any more.
+    /// Waits until every submitted record has its answer and nothing is in flight any more:
+    /// until the audit at quiescence finds nothing.
     ///
     /// # Panics
-    /// Where that does not come within `limit`.
+    /// Where that does not come within `limit`, with what the audit says then.
     pub async fn quiescent(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         loop {
-            let held: i64 = sqlx::query_scalar("select coalesce(sum(held), 0)::bigint from account")
-                .fetch_one(self.schema.pool())
-                .await
-                .expect("Postgres answers");
-            if held == 0 {
+            let audit = self.run(&["audit", "--quiescent"]);
+            if audit.status.success() {
                 return;
             }
-            assert!(Instant::now() < deadline, "still {held} rial held after {limit:?}");
+            let (out, err) = (String::from_utf8_lossy(&audit.stdout), String::from_utf8_lossy(&audit.stderr));
+            assert!(Instant::now() < deadline, "not at rest after {limit:?}:\n{out}{err}");
             tokio::time::sleep(Duration::from_millis(50)).await; // a look, not a hope: see the deadline
         }
     }

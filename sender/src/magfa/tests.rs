@@ -92,7 +92,7 @@ async fn only_a_refused_connection_is_certainly_not_sent() {
     };
     drop(closed);
     let magfa = Magfa::new(&nobody, 1).unwrap();
-    assert_eq!(magfa.send(&[message(1)]).await, [Sent::NotSent]);
+    assert_eq!(magfa.send(&[message(1)]).await, [Sent::Unreached]);
     assert_eq!(magfa.look_up(message(1).id).await, LookUp::NoAnswer);
     assert_eq!(magfa.poll(&["1"]).await, None);
 }

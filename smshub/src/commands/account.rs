@@ -91,6 +91,7 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         }
         Verb::Show { id } => {
             let account = ledger::account::read(&mut transaction, *id).await?;
+            transaction.rollback().await?;
             let account = account.with_context(|| format!("no account {id}"))?;
             writeln!(out, "id       {}", account.id)?;
             writeln!(out, "name     {}", account.name)?;

@@ -16,6 +16,7 @@ mod template;
 
 use crate::settings::Settings;
 use anyhow::{Context, ensure};
+use call::Patience;
 use client::{Client, Key};
 use rows::{Rows, TextFrom};
 use show::Show;
@@ -102,7 +103,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
         format!("no API key: set the environment variable {KEY} (smshub key create makes one)")
     })?;
     let client = Arc::new(Client::new(&args.url, key)?);
-    let balance_before = client.balance().await?;
+    let balance_before = client.balance(Patience::SHORT).await?;
     let began = Instant::now();
 
     let show = Show::new(rows.bytes());
@@ -118,7 +119,14 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
         Some(follow::run(batches, &client, &show, deadline).await)
     };
     let took = began.elapsed();
-    let balance_after = client.balance().await?;
+    // What was sent is told in any case.
+    let balance_after = match client.balance(Patience::LONG).await {
+        Ok(balance) => Some(balance),
+        Err(error) => {
+            submitted.failures.push(format!("{error:#}"));
+            None
+        }
+    };
 
     let summary = Summary { submitted, followed, balance_before, balance_after, submitting, took };
     summary.print()?;

@@ -1,5 +1,5 @@
 //! The command line, as people and scripts use it: the real binary.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod account;
 mod audit;

@@ -3,7 +3,11 @@
 use platform::kafka::KafkaSettings;
 use platform::kafka::topics::{TopicAdmin, Topics};
 use std::process::Output;
+use std::time::Duration;
 use testkit::postgres::Schema;
+
+/// Far longer than any command here takes.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The binary, with none of our variables set.
 pub fn smshub() -> assert_cmd::Command {
@@ -16,9 +20,9 @@ pub fn smshub() -> assert_cmd::Command {
 
 /// Exit code, stdout and stderr.
 pub fn ended(command: &mut assert_cmd::Command) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = command.output().unwrap();
+    let Output { status, stdout, stderr } = command.timeout(LIMIT).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
+    (status.code().expect("it ends by itself in time"), text(stdout), text(stderr))
 }
 
 /// Tables and topics of one test.

@@ -28,14 +28,15 @@ pub(super) struct Patience {
     pub(super) total: Duration,
 }
 
-impl Default for Patience {
-    fn default() -> Self {
-        Patience {
-            first: Duration::from_millis(200),
-            longest: Duration::from_secs(5),
-            total: Duration::from_secs(120),
-        }
-    }
+impl Patience {
+    /// While messages are under way: an installation that is restarted comes back.
+    pub(super) const LONG: Patience = Patience {
+        first: Duration::from_millis(200),
+        longest: Duration::from_secs(5),
+        total: Duration::from_secs(120),
+    };
+    /// Before anything was sent: a wrong address is to be said at once.
+    pub(super) const SHORT: Patience = Patience { total: Duration::from_secs(1), ..Patience::LONG };
 }
 
 /// Why a call was not answered as hoped.

@@ -91,21 +91,24 @@ impl Client {
     }
 
     /// The account's balance.
-    pub(super) async fn balance(&self) -> anyhow::Result<Balance> {
-        let answer = self.call(Method::GET, "/v1/balance", None, None).await;
+    pub(super) async fn balance(&self, patience: Patience) -> anyhow::Result<Balance> {
+        let answer = self.call(patience, Method::GET, "/v1/balance", None, None).await;
         Ok(read(&answer.with_context(|| format!("the balance could not be read from {}", self.base))?.body)?)
     }
 
     /// Submits a bulk call. The second value: how often it was repeated after an answer that
     /// did not say whether anything was taken.
     pub(super) async fn submit(&self, body: Bytes, key: &str) -> Result<(Accepted, u64), Refusal> {
-        let answer = self.call(Method::POST, "/v1/messages/bulk", Some(body), Some(key)).await?;
+        let answer =
+            self.call(Patience::LONG, Method::POST, "/v1/messages/bulk", Some(body), Some(key)).await?;
         Ok((read(&answer.body)?, answer.repeated_unclear))
     }
 
     /// What became of a bulk call; nothing while it is not recorded.
     pub(super) async fn report(&self, batch_id: &str) -> Result<Option<Report>, Refusal> {
-        let answer = self.call(Method::GET, &format!("/v1/messages/bulk/{batch_id}"), None, None).await;
+        let answer = self
+            .call(Patience::SHORT, Method::GET, &format!("/v1/messages/bulk/{batch_id}"), None, None)
+            .await;
         match answer {
             Ok(answer) => Ok(Some(read(&answer.body)?)),
             Err(Refusal::Problem(problem)) if problem.status == StatusCode::NOT_FOUND.as_u16() => Ok(None),
@@ -115,11 +118,12 @@ impl Client {
 
     /// What a message would cost.
     pub(super) async fn preview(&self, body: Bytes) -> Result<Preview, Refusal> {
-        read(&self.call(Method::POST, "/v1/messages/preview", Some(body), None).await?.body)
+        read(&self.call(Patience::SHORT, Method::POST, "/v1/messages/preview", Some(body), None).await?.body)
     }
 
     async fn call(
         &self,
+        patience: Patience,
         method: Method,
         path: &str,
         body: Option<Bytes>,
@@ -137,7 +141,7 @@ impl Client {
             request
         };
         // A preview spends nothing: only a submission must not be repeated blindly.
-        Call { build, spends: idempotency_key.is_some() }.answer(Patience::default()).await
+        Call { build, spends: idempotency_key.is_some() }.answer(patience).await
     }
 }
 

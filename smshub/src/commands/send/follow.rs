@@ -41,7 +41,7 @@ pub(super) async fn run(
     let mut followed = Followed::default();
     let mut open: Vec<(Batch, Report)> =
         batches.into_iter().map(|batch| (batch, Report::default())).collect();
-    let mut ended = 0;
+    let (mut ended, mut trouble) = (0, None);
     while !open.is_empty() && followed.failure.is_none() && Instant::now() < deadline {
         let mut still_open = Vec::new();
         let mut waiting = open.into_iter();
@@ -60,7 +60,9 @@ pub(super) async fn run(
             match answer {
                 Ok(Some(newer)) => report = newer,
                 Ok(None) => {}
-                Err(refusal) => followed.failure = Some(refusal.to_string()),
+                Err(refusal) if is_for_good(&refusal) => followed.failure = Some(refusal.to_string()),
+                // The messages go on without us: they are asked about again.
+                Err(refusal) => trouble = Some(refusal.to_string()),
             }
             if report.messages > 0 && not_final(&report) == 0 {
                 ended += batch.accepted;
@@ -79,8 +81,16 @@ pub(super) async fn run(
     for (batch, report) in &open {
         followed.add(batch, report);
     }
+    if !open.is_empty() {
+        followed.failure = followed.failure.or(trouble);
+    }
     bar.finish();
     followed
+}
+
+/// Whether asking again would be answered the same: a key that may not read.
+fn is_for_good(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Problem(problem) if (400..500).contains(&problem.status) && problem.status != 429)
 }
 
 /// How many messages of a batch are not final, as far as the report knows of them.

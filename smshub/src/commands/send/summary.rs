@@ -14,7 +14,8 @@ pub(super) struct Summary {
     /// Nothing where it was not asked for.
     pub(super) followed: Option<Followed>,
     pub(super) balance_before: Balance,
-    pub(super) balance_after: Balance,
+    /// Nothing where it could not be read.
+    pub(super) balance_after: Option<Balance>,
     /// From the first call to the last answer.
     pub(super) submitting: Duration,
     /// From the first call to the last final message.
@@ -49,7 +50,7 @@ impl Summary {
 
     fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
         let submitted = &self.submitted;
-        let currency = &self.balance_after.currency;
+        let currency = &self.balance_before.currency;
         let invalid: u64 = submitted.invalid.values().sum();
         writeln!(out, "submitted   {:>12}", submitted.messages)?;
         writeln!(out, "invalid     {invalid:>12}{}", by_name(&submitted.invalid))?;
@@ -67,9 +68,10 @@ impl Summary {
             )?,
             Some(followed) => followed.write(out, currency)?,
         }
-        let (before, after) = (&self.balance_before, &self.balance_after);
-        writeln!(out, "balance     {:>12} {currency} before", before.balance)?;
-        writeln!(out, "            {:>12} {currency} after{}", after.balance, held(after))?;
+        writeln!(out, "balance     {:>12} {currency} before", self.balance_before.balance)?;
+        if let Some(after) = &self.balance_after {
+            writeln!(out, "            {:>12} {currency} after{}", after.balance, held(after))?;
+        }
         writeln!(
             out,
             "speed       {:>12} messages/s accepted, in {:.1} s",
