@@ -53,7 +53,9 @@ create trigger entry_is_immutable before update or delete or truncate on entry
 create trigger hold_is_immutable
     before update of chunk_id, account_id, topic, partition, source_offset, request_hash,
                      size, prices, price_index, paid, cost, billed_at
-    on hold for each statement execute function refuse_change();
+    on hold for each row execute function refuse_change();
+create trigger hold_is_kept before delete on hold
+    for each row execute function refuse_change();
 
 -- What cannot go on waits here for a person; nothing is dropped.
 create table parked (

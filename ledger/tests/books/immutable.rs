@@ -54,6 +54,26 @@ async fn a_hold_changes_in_its_two_maps_only() {
     books.schema.drop().await;
 }
 
+/// Nor does it help to write past the whole table, to the day's part of it.
+#[tokio::test]
+async fn a_day_of_holds_is_as_immutable_as_the_whole() {
+    let books = written().await;
+    let day: String = sqlx::query_scalar("select tableoid::regclass::text from hold limit 1")
+        .fetch_one(books.schema.pool())
+        .await
+        .unwrap();
+    for statement in [
+        format!("update {day} set cost = 1"),
+        format!("delete from {day}"),
+        "delete from hold".to_owned(),
+    ] {
+        let refusal = books.refused(&statement).await;
+        assert!(refusal.contains("immutable"), "{statement}: {refusal}");
+    }
+    books.assert_clean(Expect::Traffic).await;
+    books.schema.drop().await;
+}
+
 /// L4 cannot be broken by SQL either.
 #[tokio::test]
 async fn the_maps_stay_apart_and_inside_the_paid_prefix() {
