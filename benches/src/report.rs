@@ -29,8 +29,12 @@ pub(crate) fn section(flags: &Flags, watched: &[Watched], runs: &[Run]) -> Strin
     tables::rates(&mut out, runs);
     let _ = writeln!(out, "\nCPU time for each message, in µs:\n");
     tables::processes(&mut out, watched, runs);
-    let _ = writeln!(out, "\nWhere it goes (groups of threads; of Postgres, of its processes):\n");
+    let _ = writeln!(
+        out,
+        "\nWhere it goes (groups of threads, of Postgres of its processes, from half a percent of the sum):\n"
+    );
     tables::groups(&mut out, watched, runs);
+    out.push('\n');
     out
 }
 

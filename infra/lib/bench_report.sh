@@ -75,7 +75,7 @@ report_bytes() {
   local -a before after
   read -r -a before <<<"$1"
   read -r -a after <<<"$(bytes_written)"
-  printf '\nBytes for each message: %s of write-ahead log, %s of tables and indexes, %s of Kafka records.\n\n' \
+  printf 'Bytes for each message: %s of write-ahead log, %s of tables and indexes, %s of Kafka records.\n\n' \
     $(((after[0] - before[0]) / $2)) $(((after[1] - before[1]) / $2)) $(((after[2] - before[2]) / $2))
 }
 
@@ -83,7 +83,7 @@ report_bytes() {
 report_audit() {
   local verdict=clean
   (($1 == 0)) || verdict="FAILED (status $1)"
-  printf '\n## Audit\n\n`smshub audit --quiescent` after all of it: %s\n\n```\n' "$verdict"
+  printf '## Audit\n\n`smshub audit --quiescent` after all of it: %s\n\n```\n' "$verdict"
   cat "$PROFILE_DIR/audit.txt"
   printf '```\n'
 }

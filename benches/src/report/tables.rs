@@ -8,8 +8,8 @@ use crate::run::{BulkRun, Run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// A group below this many µs a message is not worth a line.
-const GROUP_LEAST_US: f64 = 0.05;
+/// A group that has less than this share of all CPU time is not worth a line.
+const GROUP_LEAST: f64 = 0.005;
 
 fn one_place(number: f64) -> String {
     format!("{number:.1}")
@@ -89,14 +89,19 @@ pub(super) fn processes(out: &mut String, watched: &[Watched], runs: &[Run]) {
         let memory = runs.iter().filter_map(|run| Some(run.processes.get(place)?.1)).max().unwrap_or(0);
         let _ = writeln!(out, "| {} | {} | {memory} |", process.name, Spread::new(each, two_places));
     }
+    let _ = writeln!(out, "| **all** | {} | |", all(runs));
+}
+
+/// Of all processes together, in µs a message.
+fn all(runs: &[Run]) -> Spread {
     let sum = |run: &Run| run.processes.iter().map(|(usage, _)| usage.total_us).sum();
-    let all = runs.iter().map(|run| share(sum(run), run.messages)).collect();
-    let _ = writeln!(out, "| **all** | {} | |", Spread::new(all, two_places));
+    Spread::new(runs.iter().map(|run| share(sum(run), run.messages)).collect(), two_places)
 }
 
 /// One line a group of threads, the largest of each process first.
 pub(super) fn groups(out: &mut String, watched: &[Watched], runs: &[Run]) {
     let _ = writeln!(out, "| process | group | µs a message | range |\n|---|---|---|---|");
+    let least = GROUP_LEAST * all(runs).median();
     for (place, process) in watched.iter().enumerate() {
         let mut groups: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         for run in runs {
@@ -106,7 +111,7 @@ pub(super) fn groups(out: &mut String, watched: &[Watched], runs: &[Run]) {
         }
         let mut groups: Vec<(&str, Spread)> =
             groups.into_iter().map(|(group, each)| (group, Spread::new(each, two_places))).collect();
-        groups.retain(|(_, spread)| spread.median() >= GROUP_LEAST_US);
+        groups.retain(|(_, spread)| spread.median() >= least);
         groups.sort_unstable_by(|a, b| b.1.median().total_cmp(&a.1.median()));
         for (group, spread) in groups {
             let _ = writeln!(out, "| {} | {group} | {spread} |", process.name);

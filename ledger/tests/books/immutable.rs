@@ -62,11 +62,9 @@ async fn a_day_of_holds_is_as_immutable_as_the_whole() {
         .fetch_one(books.schema.pool())
         .await
         .unwrap();
-    for statement in [
-        format!("update {day} set cost = 1"),
-        format!("delete from {day}"),
-        "delete from hold".to_owned(),
-    ] {
+    for statement in
+        [format!("update {day} set cost = 1"), format!("delete from {day}"), "delete from hold".to_owned()]
+    {
         let refusal = books.refused(&statement).await;
         assert!(refusal.contains("immutable"), "{statement}: {refusal}");
     }

@@ -47,7 +47,12 @@ impl Customer {
     ///
     /// # Errors
     /// Where the process died or did not answer.
-    pub async fn send(&self, api: SocketAddr, number: usize, lane: &str) -> Result<Option<i64>, reqwest::Error> {
+    pub async fn send(
+        &self,
+        api: SocketAddr,
+        number: usize,
+        lane: &str,
+    ) -> Result<Option<i64>, reqwest::Error> {
         let body = json!({"to": recipient(number), "text": format!("code {number}"), "lane": lane});
         let (status, answer) = self.post(api, "/v1/messages", &body).await?;
         let id = || answer["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
@@ -58,7 +63,12 @@ impl Customer {
     ///
     /// # Errors
     /// Where the process died or did not answer.
-    pub async fn send_bulk(&self, api: SocketAddr, first: usize, count: usize) -> Result<Vec<i64>, reqwest::Error> {
+    pub async fn send_bulk(
+        &self,
+        api: SocketAddr,
+        first: usize,
+        count: usize,
+    ) -> Result<Vec<i64>, reqwest::Error> {
         let message = |n: usize| json!({"to": recipient(n), "text": format!("سلام {n}")});
         let messages: Vec<Value> = (first..first + count).map(message).collect();
         let (status, answer) = self.post(api, "/v1/messages/bulk", &json!({"messages": messages})).await?;
