@@ -1,8 +1,8 @@
 //! One call, repeated where the API asks for it.
 //!
-//! What the API says was not taken now (429, 503, 409 while the first runs) is sent again,
-//! with the same Idempotency-Key, no earlier than Retry-After says. A submission whose
-//! answer is lost is not: whether it was taken is not known.
+//! What the API says was not taken now (429, 503 `overloaded`, 409 while the first runs) is
+//! sent again, no earlier than Retry-After says. A submission whose answer is lost, or says
+//! that the outcome is unknown (503 `unavailable`), is not: it may have been taken.
 
 use bytes::Bytes;
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -76,13 +76,6 @@ pub(super) struct FieldError {
     pub(super) code: String,
 }
 
-/// A good answer.
-pub(super) struct Answer {
-    pub(super) body: Bytes,
-    /// How often the call was repeated after a 503 that did not say that nothing was taken.
-    pub(super) repeated_unclear: u64,
-}
-
 /// A call that can be made again.
 pub(super) struct Call<F> {
     pub(super) build: F,
@@ -92,21 +85,17 @@ pub(super) struct Call<F> {
 
 impl<F: Fn() -> RequestBuilder> Call<F> {
     /// Makes the call until it is answered for good.
-    pub(super) async fn answer(&self, patience: Patience) -> Result<Answer, Refusal> {
+    pub(super) async fn answer(&self, patience: Patience) -> Result<Bytes, Refusal> {
         let began = Instant::now();
         let mut pause = patience.first;
-        let mut repeated_unclear = 0;
         loop {
             let (refusal, again, retry_after) = match self.once().await {
-                Ok(body) => return Ok(Answer { body, repeated_unclear }),
+                Ok(body) => return Ok(body),
                 Err(once) => once,
             };
             let wait = retry_after.map_or(pause, |asked| asked.clamp(pause, RETRY_AFTER_MAX.max(pause)));
             if !again || began.elapsed() + wait > patience.total {
                 return Err(refusal);
-            }
-            if matches!(&refusal, Refusal::Problem(problem) if problem.code == "unavailable") && self.spends {
-                repeated_unclear += 1;
             }
             tokio::time::sleep(wait).await;
             pause = (pause * 2).min(patience.longest);
@@ -126,8 +115,9 @@ impl<F: Fn() -> RequestBuilder> Call<F> {
             return Ok(body);
         }
         let problem = Problem::read(status, &body);
-        let again = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
-            || problem.code == "idempotency_in_progress";
+        let unclear = problem.code == "unavailable" && self.spends;
+        let busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let again = busy && !unclear || problem.code == "idempotency_in_progress";
         Err((Refusal::Problem(Box::new(problem)), again, retry_after))
     }
 }

@@ -93,15 +93,12 @@ impl Client {
     /// The account's balance.
     pub(super) async fn balance(&self, patience: Patience) -> anyhow::Result<Balance> {
         let answer = self.call(patience, Method::GET, "/v1/balance", None, None).await;
-        Ok(read(&answer.with_context(|| format!("the balance could not be read from {}", self.base))?.body)?)
+        Ok(read(&answer.with_context(|| format!("the balance could not be read from {}", self.base))?)?)
     }
 
-    /// Submits a bulk call. The second value: how often it was repeated after an answer that
-    /// did not say whether anything was taken.
-    pub(super) async fn submit(&self, body: Bytes, key: &str) -> Result<(Accepted, u64), Refusal> {
-        let answer =
-            self.call(Patience::LONG, Method::POST, "/v1/messages/bulk", Some(body), Some(key)).await?;
-        Ok((read(&answer.body)?, answer.repeated_unclear))
+    /// Submits a bulk call.
+    pub(super) async fn submit(&self, body: Bytes, key: &str) -> Result<Accepted, Refusal> {
+        read(&self.call(Patience::LONG, Method::POST, "/v1/messages/bulk", Some(body), Some(key)).await?)
     }
 
     /// What became of a bulk call; nothing while it is not recorded.
@@ -110,7 +107,7 @@ impl Client {
             .call(Patience::SHORT, Method::GET, &format!("/v1/messages/bulk/{batch_id}"), None, None)
             .await;
         match answer {
-            Ok(answer) => Ok(Some(read(&answer.body)?)),
+            Ok(answer) => Ok(Some(read(&answer)?)),
             Err(Refusal::Problem(problem)) if problem.status == StatusCode::NOT_FOUND.as_u16() => Ok(None),
             Err(refusal) => Err(refusal),
         }
@@ -118,7 +115,7 @@ impl Client {
 
     /// What a message would cost.
     pub(super) async fn preview(&self, body: Bytes) -> Result<Preview, Refusal> {
-        read(&self.call(Patience::SHORT, Method::POST, "/v1/messages/preview", Some(body), None).await?.body)
+        read(&self.call(Patience::SHORT, Method::POST, "/v1/messages/preview", Some(body), None).await?)
     }
 
     async fn call(
@@ -128,7 +125,7 @@ impl Client {
         path: &str,
         body: Option<Bytes>,
         idempotency_key: Option<&str>,
-    ) -> Result<super::call::Answer, Refusal> {
+    ) -> Result<Bytes, Refusal> {
         let build = || {
             let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
             request = request.header(AUTHORIZATION, self.key.clone());

@@ -39,8 +39,6 @@ pub(super) struct Submitted {
     pub(super) not_accepted: u64,
     /// Of what was accepted.
     pub(super) price: i64,
-    /// Calls repeated after an answer that did not say whether anything was taken.
-    pub(super) repeated_unclear: u64,
     /// Why something was not accepted, or the file not read to its end.
     pub(super) failures: Vec<String>,
     /// What must be followed.
@@ -71,7 +69,7 @@ struct Body<'a> {
     messages: &'a [Message],
 }
 
-type Done = (Ready, Result<(Accepted, u64), Refusal>);
+type Done = (Ready, Result<Accepted, Refusal>);
 
 /// Submits all rows. A failure ends the submission; what is under way is waited for.
 pub(super) async fn run(rows: Rows, job: Job, client: Arc<Client>, show: &Show) -> anyhow::Result<Submitted> {
@@ -134,10 +132,7 @@ impl Submitted {
     fn take(&mut self, (call, answer): Done, bar: &mut super::show::Bar) {
         self.messages += call.count;
         match answer {
-            Ok((accepted, repeated)) => {
-                self.repeated_unclear += repeated;
-                self.accept(&call, accepted);
-            }
+            Ok(accepted) => self.accept(&call, accepted),
             Err(Refusal::Problem(problem)) if nothing_valid(&problem) => self.all_invalid(&call, &problem),
             Err(refusal) => {
                 self.not_accepted += call.count;

@@ -38,13 +38,6 @@ impl Summary {
         for failure in failures {
             writeln!(stderr, "smshub: {failure}")?;
         }
-        if self.submitted.repeated_unclear > 0 {
-            let count = self.submitted.repeated_unclear;
-            writeln!(
-                stderr,
-                "smshub: {count} calls were repeated, with their Idempotency-Key, after an answer that left open whether they were taken"
-            )?;
-        }
         Ok(())
     }
 
