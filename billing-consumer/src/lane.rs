@@ -24,6 +24,9 @@ use wire::WireError;
 /// The loop goes round at least so often, so that its sign of life is fresh.
 const ROUND: Duration = Duration::from_millis(200);
 
+/// Alarms of a partition that stands still: over when it is taken again.
+const ALARMS: [&str; 4] =
+    ["undecodable_record", "published_beyond_billed", "billing_cannot_publish", "hole_in_submitted"];
 /// The pause after a look at sms.billed that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -130,6 +133,9 @@ impl LaneLoop {
                 let position = positions.into_iter().find(|position| position.topic == self.topic_in);
                 if let Some(Position { next_offset, published, .. }) = position {
                     let partition = lease.partition;
+                    for code in ALARMS {
+                        self.common.health.clear_alarm(code, &format!("{}/{partition}", self.lane));
+                    }
                     self.parts.insert(partition, Part::new(lease, next_offset, published));
                     self.begin(partition);
                 }

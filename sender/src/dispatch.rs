@@ -2,7 +2,7 @@
 
 use crate::call::{Ended, Heard};
 use crate::desk::{Leaving, Wait};
-use crate::lane::{Event, LaneLoop, What};
+use crate::lane::{CANNOT_BEGIN, Event, LaneLoop, What};
 use crate::magfa::{Class, class_of};
 use domain::outcome::Outcome;
 use domain::time::UnixMillis;
@@ -11,6 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use wire::WireError;
 
+/// Alarm: the operator refuses our configuration.
+const REFUSES_US: &str = "connector_refuses_us";
+/// Alarm: the operator refuses what we ask as wrong.
+const REFUSES_REQUEST: &str = "connector_refuses_request";
 /// Beyond so many tries a message waits for its `send_by`: attempts are numbered in a byte.
 const TRIES_MAX: u8 = 200;
 /// After so many tries the rest is spread over the time until `send_by`.
@@ -151,7 +155,7 @@ impl LaneLoop {
                 match (found, part.desk.as_mut()) {
                     (Ok(found), Some(desk)) => desk.found_closed(&found),
                     (Err(error), _) if error.is::<WireError>() => {
-                        self.stop_part(partition, "sender_cannot_begin", &format!("{error:#}"));
+                        self.stop_part(partition, CANNOT_BEGIN, &format!("{error:#}"));
                     }
                     (Err(error), _) => {
                         tracing::warn!(
@@ -203,9 +207,7 @@ impl LaneLoop {
         let (first, longest) = (self.settings.retry_first_ms, self.settings.retry_longest_ms);
         let look_up_after = i64::try_from(self.settings.look_up_after_ms).unwrap_or(i64::MAX);
         let (boot, now) = (clock::boot_ms(), self.now());
-        if heard.outcome == Outcome::Retry {
-            self.alarm(heard.code);
-        }
+        self.alarm(heard);
         let Some(desk) = self.desk(partition) else { return };
         desk.outcome(heard.chunk, heard.position, heard.outcome);
         match heard.outcome {
@@ -241,15 +243,25 @@ impl LaneLoop {
         }
     }
 
-    /// Refusals of our own configuration, or by our own defect, need a person.
-    fn alarm(&self, code: i16) {
-        let detail = || format!("the operator answers with code {code}; messages wait");
-        let health = &self.common.health;
-        match class_of(code) {
-            Class::Stop => health.raise_alarm("connector_refuses_us", &self.line.connector, &detail()),
-            Class::Defect => health.raise_alarm("connector_refuses_request", &self.line.connector, &detail()),
-            Class::Throttle | Class::Final(_) => {}
-        }
+    /// Refusals of our own configuration, or by our own defect, need a person. A message that
+    /// is taken says that it is over.
+    fn alarm(&mut self, heard: &Heard) {
+        let (health, connector) = (&self.common.health, &self.line.connector);
+        let refused = heard.outcome == Outcome::Retry;
+        let code = match class_of(heard.code) {
+            Class::Stop if refused => REFUSES_US,
+            Class::Defect if refused => REFUSES_REQUEST,
+            _ => {
+                if heard.outcome == Outcome::Taken && std::mem::take(&mut self.connector_alarm) {
+                    health.clear_alarm(REFUSES_US, connector);
+                    health.clear_alarm(REFUSES_REQUEST, connector);
+                }
+                return;
+            }
+        };
+        let detail = format!("the operator answers with code {}; messages wait", heard.code);
+        health.raise_alarm(code, connector, &detail);
+        self.connector_alarm = true;
     }
 
     fn desk(&mut self, partition: i32) -> Option<&mut crate::desk::Desk> {

@@ -30,6 +30,11 @@ const ROUND: Duration = Duration::from_millis(20);
 /// The pause after a beginning that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// Alarm: what was attempted before cannot be read, so nothing may be sent.
+pub(crate) const CANNOT_BEGIN: &str = "sender_cannot_begin";
+/// Alarm: sms.billed has a hole, or a record that cannot be read.
+const STOPPED: &str = "sender_partition_stopped";
+
 /// What a task of the loop tells it.
 pub(crate) struct Event {
     pub(crate) partition: i32,
@@ -98,6 +103,8 @@ pub(crate) struct LaneLoop {
     /// The partition that was served last: the next one's turn comes first.
     pub(crate) served_last: i32,
     pub(crate) stored_at: i64,
+    /// Whether an alarm of the connector is raised.
+    pub(crate) connector_alarm: bool,
     beginnings: u64,
     pub(crate) meters: Meters,
     pub(crate) check: Check,
@@ -136,6 +143,7 @@ impl LaneLoop {
             questions: 0,
             served_last: -1,
             stored_at: clock::boot_ms(),
+            connector_alarm: false,
             beginnings: 0,
             meters: Meters::new(lane),
             check: common.health.check(format!("sender.{lane}"), stale_after),
@@ -174,7 +182,13 @@ impl LaneLoop {
 
     fn change(&mut self, change: Change) {
         match change {
-            Change::Taken { lease, positions } => self.begin(lease, &positions),
+            Change::Taken { lease, positions } => {
+                let subject = format!("{}/{}", self.lane, lease.partition);
+                for code in [CANNOT_BEGIN, STOPPED] {
+                    self.common.health.clear_alarm(code, &subject);
+                }
+                self.begin(lease, &positions);
+            }
             Change::Release { partition, drained } => match self.parts.get_mut(&partition) {
                 Some(part) => {
                     part.drained = Some(drained);
@@ -240,7 +254,7 @@ impl LaneLoop {
         let began = match began {
             Ok(began) => began,
             Err(error) if error.is::<WireError>() => {
-                return self.stop_part(partition, "sender_cannot_begin", &format!("{error:#}"));
+                return self.stop_part(partition, CANNOT_BEGIN, &format!("{error:#}"));
             }
             Err(error) => {
                 tracing::warn!(partition, error = format!("{error:#}"), "a partition could not begin; again");
@@ -280,7 +294,7 @@ impl LaneLoop {
             });
             if let Err(error) = taken {
                 // A silent skip would be a paid message that is never sent.
-                self.stop_part(partition, "sender_partition_stopped", &format!("offset {offset}: {error:#}"));
+                self.stop_part(partition, STOPPED, &format!("offset {offset}: {error:#}"));
             }
         }
     }

@@ -21,6 +21,9 @@ use std::time::Duration;
 /// Operator's ids asked about in one call at most.
 pub(crate) const STATUSES_MAX: usize = 100;
 
+/// An answer is at most this long: a hundred elements take a tenth of it.
+const ANSWER_OCTETS_MAX: usize = 1 << 20;
+
 /// One message of a call.
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing<'a> {
@@ -131,7 +134,7 @@ impl Magfa {
         if let Some(said) = said_by_http(response.status()) {
             return all(said);
         }
-        let Ok(octets) = response.bytes().await else { return all(Sent::Unknown) };
+        let Some(octets) = whole(response).await else { return all(Sent::Unknown) };
         match SendAnswer::read(&octets) {
             None => all(Sent::Unknown),
             Some(answer) if answer.status != 0 => all(Sent::Said(class_of(answer.status), answer.status)),
@@ -146,7 +149,7 @@ impl Magfa {
         if !response.status().is_success() {
             return LookUp::NoAnswer;
         }
-        let Ok(octets) = response.bytes().await else { return LookUp::NoAnswer };
+        let Some(octets) = whole(response).await else { return LookUp::NoAnswer };
         match MidAnswer::read(&octets) {
             Some(answer) if answer.status == 0 && answer.mid == -1 => LookUp::NeverSeen,
             Some(answer) if answer.status == 0 && answer.mid > 0 => LookUp::Known(answer.mid.to_string()),
@@ -162,7 +165,7 @@ impl Magfa {
         if !response.status().is_success() {
             return None;
         }
-        let octets = response.bytes().await.ok()?;
+        let octets = whole(response).await?;
         let answer = StatusesAnswer::read(&octets).filter(|answer| answer.status == 0)?;
         let polled = answer.dlrs.into_iter().map(|dlr| {
             let polled = Polled { receipt: receipt_of(dlr.status), code: dlr.status };
@@ -182,6 +185,19 @@ impl Magfa {
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.settings.base_url)
     }
+}
+
+/// The body of an answer; nothing where it breaks off or is longer than any of Magfa's.
+async fn whole(mut response: Response) -> Option<Vec<u8>> {
+    let mut octets = Vec::new();
+    while let Some(piece) = response.chunk().await.ok()? {
+        if octets.len() + piece.len() > ANSWER_OCTETS_MAX {
+            tracing::warn!("an operator's answer is longer than any that it may give");
+            return None;
+        }
+        octets.extend_from_slice(&piece);
+    }
+    Some(octets)
 }
 
 /// What an HTTP status alone says of a call, where it says enough.

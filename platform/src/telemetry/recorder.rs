@@ -30,7 +30,8 @@ pub fn install_recorder() -> anyhow::Result<PrometheusHandle> {
 fn builder() -> anyhow::Result<PrometheusBuilder> {
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?
-        .set_buckets_for_metric(Matcher::Suffix("_messages".to_owned()), MESSAGES)?;
+        .set_buckets_for_metric(Matcher::Suffix("_messages".to_owned()), MESSAGES)?
+        .set_buckets_for_metric(Matcher::Suffix("_chunks".to_owned()), MESSAGES)?;
     Ok(builder)
 }
 
