@@ -6,22 +6,32 @@ readonly DEMO_LEAST=50000000 DEMO_FULL=100000000
 
 demo_file() { printf '%s\n' "$PROFILE_DIR/demo.env"; }
 
-# demo_balance: prints the account's balance; fails when the key is not known (any more).
+# demo_balance: prints the account's balance. Fails with 1 when the key is not known (any
+# more), with 2 when there is no answer to that question: it says nothing of the key.
 demo_balance() {
-  local answer
-  answer=$(HTTP_HEADER="Authorization: Bearer $SMSHUB_KEY" http_get "$API_PORT" /v1/balance) || return 1
-  [[ $answer == 200$'\n'* && $answer =~ \"balance\":\ *([0-9]+) ]] || return 1
-  printf '%s\n' "${BASH_REMATCH[1]}"
+  local answer="" deadline=$((SECONDS + 15))
+  while ((SECONDS < deadline)); do
+    answer=$(HTTP_HEADER="Authorization: Bearer $SMSHUB_KEY" http_get "$API_PORT" /v1/balance) || answer=""
+    if [[ $answer == 200$'\n'* && $answer =~ \"balance\":\ *([0-9]+) ]]; then
+      printf '%s\n' "${BASH_REMATCH[1]}"
+      return
+    fi
+    [[ $answer != 401$'\n'* ]] || return 1
+    sleep 0.2
+  done
+  return 2
 }
 
 # ready_demo: sets DEMO_ACCOUNT and exports SMSHUB_KEY, of an account that can pay.
 ready_demo() {
-  local balance
+  local balance status=0
   if [[ -r $(demo_file) ]]; then
     # shellcheck source=/dev/null
     source "$(demo_file)"
     export SMSHUB_KEY
-    if balance=$(demo_balance); then
+    balance=$(demo_balance) || status=$?
+    ((status != 2)) || die "the API does not say the balance of account $DEMO_ACCOUNT; its log is $SMSHUB_LOG"
+    if ((status == 0)); then
       say "demonstration account $DEMO_ACCOUNT has a balance of $balance rial"
       if ((balance < DEMO_LEAST)); then
         say "charging it up to $DEMO_FULL rial"
