@@ -23,8 +23,8 @@ use lane::LaneLoop;
 use platform::kafka::consumer::Consumer;
 use platform::kafka::topics::Stage;
 use platform::lifecycle::{Lifecycle, Phase};
-use platform::ownership::{Beat, Owner, Role, fan_out};
-use platform::role::Common;
+use platform::ownership::{Beat, Role};
+use platform::role::{Common, RoleLoop};
 use tokio::sync::mpsc;
 
 /// Changes of ownership that wait for a loop at most.
@@ -36,7 +36,6 @@ const CHANGES_MAX: usize = 128;
 /// When a Kafka client or a thread cannot be made.
 pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
     let mut loops = Vec::new();
-    let mut beats = Vec::new();
     for lane in Lane::ALL {
         let topic = common.topics.of(Stage::Submitted, lane);
         let (consumer, records) = Consumer::new(&common.kafka, &settings.consumer, vec![topic])?;
@@ -50,19 +49,10 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
         let beat = Beat::new();
         let lane_loop = LaneLoop::new(common, settings, lane, records, receiver, beat.clone())?;
         lifecycle.spawn(name, Phase::Flush, |stop| lane_loop.run(stop));
-        loops.push(changes);
-        beats.push(beat);
+        loops.push(RoleLoop { changes, beat });
     }
-    let (owner, changes) = Owner::new(
-        common.pools.common().clone(),
-        &common.ownership,
-        common.standing.clone(),
-        Role::BillingConsumer,
-        common.partitions,
-        beats,
-    );
-    lifecycle.spawn("billing-consumer.owner", Phase::Drain, |stop| owner.run(stop));
-    lifecycle.spawn("billing-consumer.changes", Phase::Flush, |stop| fan_out(changes, loops, stop));
+    let names = ("billing-consumer.owner", "billing-consumer.changes");
+    common.own_partitions(Role::BillingConsumer, loops, names, lifecycle);
     Ok(())
 }
 

@@ -35,8 +35,8 @@ use hand::{Bounds, Topic};
 use platform::kafka::consumer::Consumer;
 use platform::kafka::topics::Stage;
 use platform::lifecycle::{Lifecycle, Phase};
-use platform::ownership::{Beat, Change, Owner, Role, fan_out};
-use platform::role::Common;
+use platform::ownership::{Beat, Role};
+use platform::role::{Common, RoleLoop};
 use read::Stream;
 use reconcile::{Parts, Worker};
 use schedule::Schedule;
@@ -48,12 +48,6 @@ const CHANGES_MAX: usize = 128;
 
 /// Names of a worker, of its component, and of its consumer thread.
 type Names = (&'static str, &'static str, &'static str);
-
-/// A worker's loop, as others see it.
-struct Started {
-    changes: mpsc::Sender<Change>,
-    beat: Beat,
-}
 
 /// Starts the reconciler: four workers with a consumer thread each, and one owner of
 /// partitions.
@@ -83,17 +77,8 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
     let pending_every = Some(Duration::from_millis(settings.pending_every_ms));
     started.push(worker(common, settings, lifecycle, names, Lane::Standard, streams, pending_every)?);
 
-    let (owner, changes) = Owner::new(
-        common.pools.common().clone(),
-        &common.ownership,
-        common.standing.clone(),
-        Role::DlrReconciler,
-        common.partitions,
-        started.iter().map(|worker| worker.beat.clone()).collect(),
-    );
-    let loops = started.into_iter().map(|worker| worker.changes).collect();
-    lifecycle.spawn("dlr-reconciler.owner", Phase::Drain, |stop| owner.run(stop));
-    lifecycle.spawn("dlr-reconciler.changes", Phase::Flush, |stop| fan_out(changes, loops, stop));
+    let names = ("dlr-reconciler.owner", "dlr-reconciler.changes");
+    common.own_partitions(Role::DlrReconciler, started, names, lifecycle);
     Ok(())
 }
 
@@ -105,7 +90,7 @@ fn worker(
     pool_of: Lane,
     streams: Vec<(String, Stream, Duration)>,
     pending_every: Option<Duration>,
-) -> anyhow::Result<Started> {
+) -> anyhow::Result<RoleLoop> {
     let topics = streams.iter().map(|(topic, _, _)| topic.clone()).collect();
     let (consumer, records) = Consumer::new(&common.kafka, &settings.consumer, topics)?;
     let budget = consumer.budget();
@@ -139,7 +124,7 @@ fn worker(
         meters,
     });
     lifecycle.spawn(component, Phase::Flush, |stop| worker.run(stop));
-    Ok(Started { changes, beat })
+    Ok(RoleLoop { changes, beat })
 }
 
 const fn lane_names(lane: Lane) -> Names {

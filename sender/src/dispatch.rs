@@ -2,13 +2,12 @@
 
 use crate::call::{Ended, Heard};
 use crate::desk::{Leaving, Wait};
-use crate::lane::{CANNOT_BEGIN, Event, LaneLoop, What};
+use crate::lane::{AFTER_FAILURE, CANNOT_BEGIN, Event, LaneLoop, What};
 use crate::magfa::{Class, class_of};
 use domain::outcome::Outcome;
 use domain::time::UnixMillis;
 use platform::ownership::clock;
 use std::sync::Arc;
-use std::time::Duration;
 use wire::WireError;
 
 /// Alarm: the operator refuses our configuration.
@@ -19,8 +18,6 @@ const REFUSES_REQUEST: &str = "connector_refuses_request";
 const TRIES_MAX: u8 = 200;
 /// After so many tries the rest is spread over the time until `send_by`.
 const SPREAD_AFTER: u8 = 20;
-/// The pause after a second look that failed.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Further doublings of the pause would overflow nothing but the reader's patience.
 const DOUBLINGS_MAX: u8 = 16;
 

@@ -27,8 +27,8 @@ use wire::billed::{Billed, Verdict};
 
 /// The loop goes round at least so often, so that its sign of life is fresh.
 const ROUND: Duration = Duration::from_millis(20);
-/// The pause after a beginning that failed.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// The pause after a beginning, or a second look, that failed.
+pub(crate) const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Alarm: what was attempted before cannot be read, so nothing may be sent.
 pub(crate) const CANNOT_BEGIN: &str = "sender_cannot_begin";

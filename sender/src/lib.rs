@@ -32,8 +32,8 @@ use magfa::Magfa;
 use platform::kafka::consumer::Consumer;
 use platform::kafka::topics::Stage;
 use platform::lifecycle::{Lifecycle, Phase};
-use platform::ownership::{Beat, Owner, Role, fan_out};
-use platform::role::Common;
+use platform::ownership::{Beat, Role};
+use platform::role::{Common, RoleLoop};
 use poll::{Held, Poller};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -47,7 +47,6 @@ const CHANGES_MAX: usize = 128;
 /// When a Kafka client, an HTTP client or a thread cannot be made.
 pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
     let mut loops = Vec::new();
-    let mut beats = Vec::new();
     for lane in Lane::ALL {
         let topic = common.topics.of(Stage::Billed, lane);
         let (consumer, records) = Consumer::new(&common.kafka, &settings.consumer, vec![topic])?;
@@ -64,19 +63,10 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
         let lane_loop = LaneLoop::new(common, settings, lane, records, receiver, beat.clone(), line, held);
         lifecycle.spawn(name, Phase::Flush, |stop| lane_loop.run(stop));
         lifecycle.spawn(poll, Phase::Drain, |stop| poller.run(stop));
-        loops.push(changes);
-        beats.push(beat);
+        loops.push(RoleLoop { changes, beat });
     }
-    let (owner, changes) = Owner::new(
-        common.pools.common().clone(),
-        &common.ownership,
-        common.standing.clone(),
-        Role::Sender,
-        common.partitions,
-        beats,
-    );
-    lifecycle.spawn("sender.owner", Phase::Drain, |stop| owner.run(stop));
-    lifecycle.spawn("sender.changes", Phase::Flush, |stop| fan_out(changes, loops, stop));
+    let names = ("sender.owner", "sender.changes");
+    common.own_partitions(Role::Sender, loops, names, lifecycle);
     Ok(())
 }
 
