@@ -136,8 +136,9 @@ impl Gateway {
         Customer::new(account.parse().expect("an id"), key)
     }
 
-    /// Waits until every submitted record has its answer and nothing is in flight any more:
-    /// until the audit at quiescence finds nothing.
+    /// Waits until every submitted record has its answer, every chunk is recorded, and nothing
+    /// is in flight any more: until the audit at quiescence finds nothing. (Money may end
+    /// before the content is stored: they come by different topics.)
     ///
     /// # Panics
     /// Where that does not come within `limit`, with what the audit says then.
@@ -145,13 +146,24 @@ impl Gateway {
         let deadline = Instant::now() + limit;
         loop {
             let audit = self.run(&["audit", "--quiescent"]);
-            if audit.status.success() {
+            if audit.status.success() && self.everything_is_recorded().await {
                 return;
             }
             let (out, err) = (String::from_utf8_lossy(&audit.stdout), String::from_utf8_lossy(&audit.stderr));
             assert!(Instant::now() < deadline, "not at rest after {limit:?}:\n{out}{err}");
             tokio::time::sleep(Duration::from_millis(50)).await; // a look, not a hope: see the deadline
         }
+    }
+
+    async fn everything_is_recorded(&self) -> bool {
+        let missing: i64 = sqlx::query_scalar(
+            "select count(*) from hold h
+             where not exists (select from chunk_content c where c.chunk_id = h.chunk_id)",
+        )
+        .fetch_one(self.schema.pool())
+        .await
+        .expect("Postgres answers");
+        missing == 0
     }
 
     /// How often the operator was given each message, by our ids.
