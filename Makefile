@@ -1,6 +1,6 @@
 # Everything starts here; `make` alone prints the list. The work is done by infra/.
 .DEFAULT_GOAL := help
-.PHONY: help run stop reset test bench bench-micro build fmt lint sample parts-up parts-down
+.PHONY: help run stop reset test bench bench-micro build fmt lint deny sample parts-up parts-down
 
 help: ## this list
 	@awk -F ' ?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ fmt: ## format the Rust code
 lint: ## what make test checks before the tests
 	@infra/cargo fmt --check
 	@infra/cargo clippy --workspace --all-targets -- -D warnings
+
+deny: ## check the dependencies: licences, sources, who may use which (wants cargo-deny)
+	@infra/deny
 
 sample: ## make samples/recipients.csv anew
 	@python3 samples/make_recipients.py
