@@ -8,6 +8,7 @@ mod client;
 mod dry_run;
 mod follow;
 mod input;
+mod left_out;
 mod rows;
 mod show;
 mod submit;
@@ -40,8 +41,8 @@ Examples:
 
 The file is CSV in UTF-8 with a header row. The number is in the column `to`, `receiver` or
 `mobile`; the other columns fill the {placeholders} of the text; {{ and }} are braces.
-Invalid numbers are skipped and counted. Exit code 1 means that something was not accepted
-for another reason, or not final in time.";
+Invalid rows are left out and counted, the first of them named. Exit code 1 means that
+something was not accepted for another reason, or not final in time.";
 
 /// Send a file of recipients through the API and follow it to the end
 #[derive(Debug, clap::Args)]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use tokio::sync::Notify;
 
 /// An API of one account. Bulk calls are answered by `answers` first, then as accepted.
 #[derive(Clone, Default)]
@@ -35,15 +36,20 @@ impl Api {
             .route("/v1/messages/bulk/{id}", get(report))
             .route("/v1/messages/preview", post(preview))
             .with_state(api.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        (api, url)
+        (api, serve(router).await)
     }
 
     fn calls(&self) -> Vec<(String, Value)> {
         self.0.lock().unwrap().calls.clone()
     }
+}
+
+/// Serves it on a port of its own; its address.
+async fn serve(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
 }
 
 async fn balance(headers: HeaderMap) -> Response {
@@ -183,6 +189,36 @@ async fn invalid_rows_are_counted_and_are_no_failure() {
     assert!(out.contains("invalid                3  (invalid_recipient 1, unsupported_country 2)"), "{out}");
     assert!(out.contains("  row 2: invalid_recipient\n"), "{out}");
     assert!(out.contains("accepted               1\n"), "{out}");
+}
+
+/// Leaves out the first three messages of every call. The call with row 1 is answered when row
+/// 9 has come: of two calls at once, that is after the one between them was answered and taken.
+async fn late_first(State(row_9): State<Arc<Notify>>, body: Bytes) -> String {
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    match body["messages"][0]["to"].as_str().unwrap() {
+        "09120000001" => row_9.notified().await,
+        "09120000009" => row_9.notify_one(),
+        _ => {}
+    }
+    let rejected: Vec<_> =
+        (0..3).map(|index| json!({"index": index, "to": "12", "code": "invalid_recipient"})).collect();
+    json!({"batch_id": "256", "accepted": 1, "price": 1000, "rejected": rejected}).to_string()
+}
+
+#[tokio::test]
+async fn invalid_rows_are_named_in_the_order_of_the_file() {
+    let router = Router::new()
+        .route("/v1/balance", get(balance))
+        .route("/v1/messages/bulk", post(late_first))
+        .with_state(Arc::new(Notify::new()));
+    let url = serve(router).await;
+    let (code, out, error) =
+        send(&rows(12), &url, &["--text", "x", "--batch", "4", "--calls", "2", "--no-follow"]).await;
+    assert_eq!((code, error.as_str()), (0, ""), "{out}");
+    let place = out.find("invalid  ").unwrap_or_else(|| panic!("{out}"));
+    let named: Vec<&str> = out[place..].lines().skip(1).take(6).map(str::trim).collect();
+    let row = |number| format!("row {number}: invalid_recipient");
+    assert_eq!(named, [&row(1), &row(2), &row(3), &row(5), &row(6), "and 4 more"], "{out}");
 }
 
 #[tokio::test]

@@ -2,18 +2,15 @@
 
 use super::call::{Problem, Refusal};
 use super::client::{Accepted, Client};
+use super::left_out::LeftOut;
 use super::rows::{Message, Rows};
 use super::show::Show;
 use bytes::Bytes;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use uuid::Uuid;
-
-/// Rows named of those left out.
-const NAMED_MAX: usize = 5;
 
 /// How to submit.
 pub(super) struct Job {
@@ -31,10 +28,8 @@ pub(super) struct Submitted {
     /// Messages read and handed to the API.
     pub(super) messages: u64,
     pub(super) accepted: u64,
-    /// Left out because they are not valid, by code.
-    pub(super) invalid: BTreeMap<String, u64>,
-    /// The first of them.
-    pub(super) invalid_rows: Vec<(u64, String)>,
+    /// Left out because they are not valid.
+    pub(super) invalid: LeftOut,
     /// Not accepted for another reason.
     pub(super) not_accepted: u64,
     /// Of what was accepted.
@@ -154,7 +149,7 @@ impl Submitted {
                     self.failures.push(format!("row {row} and others: the balance did not suffice"));
                 }
             } else {
-                self.leave_out(call.first_row + rejected.index, rejected.code);
+                self.invalid.add(call.first_row + rejected.index, &rejected.code);
             }
         }
         if accepted.accepted > 0 {
@@ -168,18 +163,8 @@ impl Submitted {
             problem.errors.iter().find(|error| error.field.starts_with(&place)).or(problem.errors.first())
         };
         for index in 0..call.count {
-            self.leave_out(
-                call.first_row + index,
-                of(index).map_or_else(String::new, |error| error.code.clone()),
-            );
+            self.invalid.add(call.first_row + index, of(index).map_or("", |error| &error.code));
         }
-    }
-
-    fn leave_out(&mut self, row: u64, code: String) {
-        if self.invalid_rows.len() < NAMED_MAX {
-            self.invalid_rows.push((row, code.clone()));
-        }
-        *self.invalid.entry(code).or_default() += 1;
     }
 }
 

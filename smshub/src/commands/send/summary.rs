@@ -44,12 +44,10 @@ impl Summary {
     fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
         let submitted = &self.submitted;
         let currency = &self.balance_before.currency;
-        let invalid: u64 = submitted.invalid.values().sum();
         writeln!(out, "submitted   {:>12}", submitted.messages)?;
-        writeln!(out, "invalid     {invalid:>12}{}", by_name(&submitted.invalid))?;
-        for (row, code) in &submitted.invalid_rows {
-            writeln!(out, "              row {row}: {code}")?;
-        }
+        let invalid = &submitted.invalid;
+        writeln!(out, "invalid     {:>12}{}", invalid.count(), by_name(invalid.by_code()))?;
+        invalid.write_rows(out)?;
         if submitted.not_accepted > 0 {
             writeln!(out, "not accepted{:>12}", submitted.not_accepted)?;
         }
