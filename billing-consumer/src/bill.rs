@@ -10,6 +10,7 @@ use ledger::ranges::{self, Ranges};
 use platform::kafka::consumer::Record;
 use platform::ownership::{Advance, Role, clock, read_positions};
 use platform::postgres::lost_a_race;
+use sqlx::PgConnection;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -86,11 +87,11 @@ impl LaneLoop {
     }
 
     async fn answer_from_ledger(&mut self, taken: Taken) {
-        let answers = async {
-            let mut connection = self.pool.acquire().await?;
-            answers_from_ledger(&mut connection, &self.topic_in, taken.partition, &keys(&taken.records)).await
+        let (topic, keys) = (&self.topic_in, keys(&taken.records));
+        let answers = async |connection: &mut PgConnection| {
+            answers_from_ledger(connection, topic, taken.partition, &keys).await
         };
-        match answers.await {
+        match self.pool.within(answers).await {
             Ok(answers) => {
                 self.check.ok();
                 self.answered(vec![taken], answers);
@@ -196,17 +197,18 @@ impl LaneLoop {
             return Ok(ranges);
         }
         let now = self.now();
-        let mut connection = self.pool.acquire().await?;
-        let made = ranges::ensure(&mut connection, now, self.settings.ledger_days_ahead).await;
-        let ranges = match made {
-            Ok(ranges) => ranges,
-            // Somebody reads the books for long: days are made in advance, so there is time.
-            Err(error) if lost_a_race(&error) => {
-                tracing::warn!(%error, "the ledger's next days could not be made; again later");
-                ranges::read(&mut connection).await?
+        let days_ahead = self.settings.ledger_days_ahead;
+        let ensure = async |connection: &mut PgConnection| {
+            match ranges::ensure(connection, now, days_ahead).await {
+                // Somebody reads the books for long: days are made in advance, so there is time.
+                Err(error) if lost_a_race(&error) => {
+                    tracing::warn!(%error, "the ledger's next days could not be made; again later");
+                    ranges::read(connection).await
+                }
+                made => made,
             }
-            Err(error) => return Err(error.into()),
         };
+        let ranges = self.pool.within(ensure).await?;
         self.ranges = Some((ranges, Instant::now()));
         Ok(ranges)
     }
@@ -222,8 +224,9 @@ impl LaneLoop {
             if self.tariffs.contains_key(&version) {
                 continue;
             }
-            let mut connection = self.pool.acquire().await?;
-            if let Some(tariff) = ledger::tariff::version(&mut connection, version).await? {
+            let read =
+                async |connection: &mut PgConnection| ledger::tariff::version(connection, version).await;
+            if let Some(tariff) = self.pool.within(read).await? {
                 self.tariffs.insert(version, tariff);
             }
         }
@@ -277,11 +280,10 @@ impl LaneLoop {
     /// on: an earlier commit did happen. Behind: read again from there.
     async fn look_again(&mut self) {
         for partition in self.parts.keys().copied().collect::<Vec<_>>() {
-            let positions = async {
-                let mut connection = self.pool.acquire().await?;
-                read_positions(&mut connection, Role::BillingConsumer, partition).await
+            let positions = async |connection: &mut PgConnection| {
+                read_positions(connection, Role::BillingConsumer, partition).await
             };
-            let position = match positions.await {
+            let position = match self.pool.within(positions).await {
                 Ok(positions) => positions.into_iter().find(|position| position.topic == self.topic_in),
                 Err(error) => {
                     tracing::warn!(%error, partition, "positions could not be read; again soon");

@@ -6,7 +6,8 @@ use domain::id::ChunkId;
 use ledger::LedgerError;
 use ledger::hold::{Booked, Request};
 use platform::ownership::{Advance, Role, advance};
-use sqlx::{PgConnection, PgPool};
+use platform::postgres::Pool;
+use sqlx::{Connection, PgConnection};
 use wire::billed::Answer;
 
 /// One record of the batch.
@@ -27,8 +28,16 @@ pub(crate) enum Ended {
 }
 
 /// Bills a batch. An error leaves open whether it was committed: the positions tell.
-pub(crate) async fn bill(pool: &PgPool, steps: &[Advance], items: &[Item]) -> Result<Ended, LedgerError> {
-    let mut transaction = pool.begin().await?;
+pub(crate) async fn bill(pool: &Pool, steps: &[Advance], items: &[Item]) -> Result<Ended, LedgerError> {
+    pool.within(async |connection| bill_on(connection, steps, items).await).await
+}
+
+async fn bill_on(
+    connection: &mut PgConnection,
+    steps: &[Advance],
+    items: &[Item],
+) -> Result<Ended, LedgerError> {
+    let mut transaction = connection.begin().await?;
     if advance(&mut transaction, Role::BillingConsumer, steps).await? != steps.len() {
         transaction.rollback().await?;
         return Ok(Ended::Moved);

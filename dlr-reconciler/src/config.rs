@@ -38,8 +38,6 @@ pub struct Settings {
     pub poll_schedule_s: Vec<u32>,
     /// An operator is not asked later than so many seconds after it took the message.
     pub poll_window_s: u32,
-    /// How long a transaction may take before it is given up and tried again, in milliseconds.
-    pub transaction_timeout_ms: u64,
     /// The longest pause after a transaction that failed, in milliseconds.
     pub retry_longest_ms: u64,
     /// A worker that makes no progress for so long is not ready, in milliseconds.
@@ -61,7 +59,6 @@ impl Settings {
         range("bulk_flush_ms", self.bulk_flush_ms, 1, 30_000);
         range("receipts_flush_ms", self.receipts_flush_ms, 1, 1_000);
         range("pending_every_ms", self.pending_every_ms, 100, 60_000);
-        range("transaction_timeout_ms", self.transaction_timeout_ms, 1_000, 60_000);
         range("retry_longest_ms", self.retry_longest_ms, 100, 60_000);
         range("stale_after_ms", self.stale_after_ms, 1_000, 600_000);
         range("poll_window_s", self.poll_window_s.into(), 1, 30 * 86_400);

@@ -29,7 +29,8 @@ use domain::time::UnixMillis;
 use ledger::LedgerError;
 use ledger::settle::{Finals, Settlement};
 use platform::ownership::{Advance, Role, advance};
-use sqlx::{PgConnection, PgPool};
+use platform::postgres::Pool;
+use sqlx::{Connection, PgConnection};
 use std::collections::BTreeMap;
 use wire::Version;
 
@@ -83,19 +84,22 @@ pub(crate) struct Stored {
 /// Stores batches of one stream. An error leaves open whether it was committed: the
 /// positions tell.
 pub(crate) async fn flush(
-    pool: &PgPool,
+    pool: &Pool,
     batches: &[Held<'_>],
     means: &Means<'_>,
 ) -> Result<Flushed, LedgerError> {
     let steps: Vec<Advance> = batches.iter().map(Held::step).collect();
-    let mut transaction = pool.begin().await?;
-    if advance(&mut transaction, Role::DlrReconciler, &steps).await? != steps.len() {
-        transaction.rollback().await?;
-        return Ok(Flushed::Moved);
-    }
-    let stored = store(&mut transaction, batches, means).await?;
-    transaction.commit().await?;
-    Ok(Flushed::Stored(stored))
+    let transaction = async |connection: &mut PgConnection| {
+        let mut transaction = connection.begin().await?;
+        if advance(&mut transaction, Role::DlrReconciler, &steps).await? != steps.len() {
+            transaction.rollback().await?;
+            return Ok(Flushed::Moved);
+        }
+        let stored = store(&mut transaction, batches, means).await?;
+        transaction.commit().await?;
+        Ok(Flushed::Stored(stored))
+    };
+    pool.within(transaction).await
 }
 
 async fn store(

@@ -6,19 +6,14 @@
 use domain::money::Money;
 use ledger::account;
 use platform::http::problem::{Code, Problem};
-use sqlx::PgPool;
+use platform::postgres::Pool;
 
 /// Lets a call pass that the account's balance covers as a whole now.
 ///
 /// # Errors
 /// 402 `insufficient_funds` where it does not, 503 `unavailable` where it cannot be read.
-pub(crate) async fn cover(
-    pool: &PgPool,
-    account: i64,
-    required: Money,
-    currency: &str,
-) -> Result<(), Problem> {
-    let read = async { account::read(&mut *pool.acquire().await?, account).await };
+pub(crate) async fn cover(pool: &Pool, account: i64, required: Money, currency: &str) -> Result<(), Problem> {
+    let read = pool.within(async |connection| account::read(connection, account).await);
     let account = read.await.map_err(|error| {
         tracing::warn!(%error, account, "the balance could not be read");
         Problem::new(Code::Unavailable).detail("the balance cannot be read now; nothing was taken")

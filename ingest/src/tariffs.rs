@@ -10,7 +10,7 @@ use platform::health::Check;
 use platform::http::problem::{Code, Problem};
 use platform::lifecycle::Stop;
 use platform::ownership::IdSource;
-use sqlx::PgPool;
+use platform::postgres::Pool;
 use tokio::time::MissedTickBehavior;
 
 use crate::metrics;
@@ -27,9 +27,8 @@ impl Tariffs {
     }
 
     /// Reads the newest version.
-    pub(crate) async fn read(&self, pool: &PgPool) -> Result<(), LedgerError> {
-        let mut connection = pool.acquire().await?;
-        let newest = ledger::tariff::current(&mut connection).await?;
+    pub(crate) async fn read(&self, pool: &Pool) -> Result<(), LedgerError> {
+        let newest = pool.within(async |connection| ledger::tariff::current(connection).await).await?;
         metrics::tariff_version(newest.version());
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(newest));
         Ok(())
@@ -39,7 +38,7 @@ impl Tariffs {
 /// Reads on until asked to stop, and reports whether messages can be taken at all.
 pub(crate) async fn refresh(
     tariffs: Arc<Tariffs>,
-    pool: PgPool,
+    pool: Pool,
     ids: Arc<IdSource>,
     every: Duration,
     check: Check,

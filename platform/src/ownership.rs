@@ -31,6 +31,7 @@ use domain::lane::Lane;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Settings of heartbeats and ownership.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -55,6 +56,14 @@ pub struct OwnershipSettings {
     pub look_ms: u64,
     /// A loop that shows no progress for so long loses its partitions, in milliseconds.
     pub watchdog_ms: u64,
+}
+
+impl OwnershipSettings {
+    /// How long the heartbeat waits for an answer: so that it can ask once more, perhaps of
+    /// another host, before the process counts itself out.
+    pub fn answer_timeout(&self) -> Duration {
+        Duration::from_millis(self.alive_ms.saturating_sub(self.margin_ms) / 2)
+    }
 }
 
 /// One of the four parts of smshub.

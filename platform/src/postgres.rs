@@ -1,9 +1,13 @@
 //! Postgres: one pool a lane, so that a flood in one cannot take the connections of another.
 
+mod pool;
+
+pub use pool::Pool;
+
 use domain::lane::Lane;
 use serde::{Deserialize, Serialize};
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgPool};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -30,32 +34,40 @@ pub struct PostgresSettings {
     pub idle_in_transaction_timeout_ms: u64,
     /// A statement that runs longer is ended by the server, in milliseconds.
     pub statement_timeout_ms: u64,
+    /// How long a piece of work may wait for Postgres in all, in milliseconds: a host that
+    /// vanished says nothing, not even that it is gone.
+    pub answer_timeout_ms: u64,
 }
+
+/// Connections of the heartbeat: one, and one while a broken one is being closed.
+const PULSE_CONNECTIONS: u32 = 2;
 
 /// The pools of one process.
 #[derive(Clone, Debug)]
 pub struct Pools {
-    lanes: [PgPool; 3],
-    common: PgPool,
+    lanes: [Pool; 3],
+    common: Pool,
 }
 
 impl Pools {
     /// Opens the pools; connections are made when first used.
     pub fn open(settings: &PostgresSettings) -> Result<Self, sqlx::Error> {
-        let lane_pool = |lane: Lane| {
-            let lock_ms = match lane {
-                Lane::Express => settings.express_lock_timeout_ms,
-                Lane::Standard | Lane::Bulk => settings.lock_timeout_ms,
-            };
-            open(settings, lane.as_str(), settings.lane_connections, lock_ms)
+        let lock_ms = |lane: Lane| match lane {
+            Lane::Express => settings.express_lock_timeout_ms,
+            Lane::Standard | Lane::Bulk => settings.lock_timeout_ms,
         };
+        let lane_pool =
+            |lane: Lane| open(settings, lane.as_str(), settings.lane_connections, lock_ms(lane), None);
         let [express, standard, bulk] = Lane::ALL.map(lane_pool);
-        let common = open(settings, "common", settings.common_connections, settings.lock_timeout_ms);
-        Ok(Pools { lanes: [express?, standard?, bulk?], common: common? })
+        let (connections, lock_ms) = (settings.common_connections, settings.lock_timeout_ms);
+        Ok(Pools {
+            lanes: [express?, standard?, bulk?],
+            common: open(settings, "common", connections, lock_ms, None)?,
+        })
     }
 
     /// The pool of a lane.
-    pub fn lane(&self, lane: Lane) -> &PgPool {
+    pub fn lane(&self, lane: Lane) -> &Pool {
         match lane {
             Lane::Express => &self.lanes[0],
             Lane::Standard => &self.lanes[1],
@@ -64,17 +76,21 @@ impl Pools {
     }
 
     /// The pool for everything that belongs to no lane.
-    pub fn common(&self) -> &PgPool {
+    pub fn common(&self) -> &Pool {
         &self.common
     }
 
-    /// Closes all connections; those in use are waited for.
+    /// Closes all connections; those in use are waited for as long as for an answer.
     pub async fn close(&self) {
-        for pool in &self.lanes {
-            pool.close().await;
-        }
-        self.common.close().await;
+        let [express, standard, bulk] = &self.lanes;
+        tokio::join!(express.close(), standard.close(), bulk.close(), self.common.close());
     }
+}
+
+/// The heartbeat's own connection, that nothing else may make it wait for. `timeout` is how
+/// long it waits, to be connected and for an answer.
+pub fn pulse(settings: &PostgresSettings, timeout: Duration) -> Result<Pool, sqlx::Error> {
+    open(settings, "pulse", PULSE_CONNECTIONS, settings.lock_timeout_ms, Some(timeout))
 }
 
 fn open(
@@ -82,7 +98,8 @@ fn open(
     name: &str,
     connections: u32,
     lock_timeout_ms: u64,
-) -> Result<PgPool, sqlx::Error> {
+    timeout: Option<Duration>,
+) -> Result<Pool, sqlx::Error> {
     let options = PgConnectOptions::from_str(settings.url.expose())?
         .application_name(&format!("smshub-{name}"))
         .options([
@@ -93,10 +110,11 @@ fn open(
         ]);
     let pool = PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
+        .acquire_timeout(timeout.unwrap_or(Duration::from_millis(settings.acquire_timeout_ms)))
         // The transactions that matter find a broken connection out by themselves.
         .test_before_acquire(false);
-    Ok(pool.connect_lazy_with(options))
+    let answer_timeout = timeout.unwrap_or(Duration::from_millis(settings.answer_timeout_ms));
+    Ok(Pool::new(pool.connect_lazy_with(options), answer_timeout))
 }
 
 /// Makes the schema where it does not exist yet.

@@ -2,6 +2,7 @@
 
 use crate::lane::{LaneLoop, Stored};
 use platform::ownership::{Advance, Role, advance, clock, read_positions};
+use sqlx::{Connection, PgConnection};
 
 impl LaneLoop {
     /// Stores positions when it is time.
@@ -20,8 +21,8 @@ impl LaneLoop {
             return;
         }
         let steps: Vec<Advance> = moves.iter().flat_map(|(_, steps, _)| steps.clone()).collect();
-        let stored = async {
-            let mut transaction = self.common.pools.lane(self.lane).begin().await?;
+        let stored = async |connection: &mut PgConnection| {
+            let mut transaction = connection.begin().await?;
             let moved = advance(&mut transaction, Role::Sender, &steps).await?;
             if moved == steps.len() {
                 transaction.commit().await?;
@@ -30,7 +31,7 @@ impl LaneLoop {
             }
             Ok::<bool, sqlx::Error>(moved == steps.len())
         };
-        match stored.await {
+        match self.common.pools.lane(self.lane).within(stored).await {
             Ok(true) => {
                 self.check.ok();
                 for (partition, _, now) in moves {
@@ -81,11 +82,10 @@ impl LaneLoop {
     /// somebody else's. Further on: an earlier commit did happen.
     async fn look_where_we_stand(&mut self) {
         for partition in self.parts.keys().copied().collect::<Vec<_>>() {
-            let positions = async {
-                let mut connection = self.common.pools.lane(self.lane).acquire().await?;
-                read_positions(&mut connection, Role::Sender, partition).await
+            let positions = async |connection: &mut PgConnection| {
+                read_positions(connection, Role::Sender, partition).await
             };
-            let Ok(positions) = positions.await else { return };
+            let Ok(positions) = self.common.pools.lane(self.lane).within(positions).await else { return };
             let find = |topic: &str| positions.iter().find(|position| position.topic == topic);
             let (Some(billed), Some(attempts)) = (find(&self.topic_billed), find(&self.topic_attempts))
             else {

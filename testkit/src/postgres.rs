@@ -27,10 +27,11 @@ impl Schema {
             lock_timeout_ms: 2_000,
             idle_in_transaction_timeout_ms: 5_000,
             statement_timeout_ms: 30_000,
+            answer_timeout_ms: 35_000,
         };
         ensure_schema(&settings).await.expect("Postgres of `make test` answers");
         let pools = Pools::open(&settings).expect("the settings are right");
-        migrations.run(pools.common()).await.expect("the migrations run");
+        migrations.run(&**pools.common()).await.expect("the migrations run");
         Schema { settings, pools }
     }
 

@@ -7,7 +7,8 @@ use crate::read::{Stream, read};
 use bytes::Bytes;
 use domain::id::ChunkId;
 use ledger::LedgerError;
-use sqlx::{PgConnection, PgPool};
+use platform::postgres::Pool;
+use sqlx::{Connection, PgConnection};
 use std::collections::BTreeSet;
 use wire::Version;
 use wire::receipts::Receipts;
@@ -67,22 +68,31 @@ fn record(slice: &Slice, version: Version) -> Bytes {
 
 /// Matches what waits for chunks of which a state row was made just now.
 pub(crate) async fn match_chunks(
-    pool: &PgPool,
+    pool: &Pool,
     chunks: &[ChunkId],
     means: &Means<'_>,
 ) -> Result<Stored, LedgerError> {
-    let waiting: Vec<(i64,)> =
-        sqlx::query_as("select distinct chunk_id from pending_receipt where chunk_id = any($1)")
-            .bind(chunks.iter().map(|chunk| chunk.get()).collect::<Vec<_>>())
-            .fetch_all(pool)
-            .await?;
-    matched(pool, waiting, means).await
+    let waiting = sqlx::query_as("select distinct chunk_id from pending_receipt where chunk_id = any($1)");
+    let waiting = waiting.bind(chunks.iter().map(|chunk| chunk.get()).collect::<Vec<_>>());
+    let matching = async |connection: &mut PgConnection| {
+        let waiting: Vec<(i64,)> = waiting.fetch_all(&mut *connection).await?;
+        matched(connection, waiting, means).await
+    };
+    pool.within(matching).await
 }
 
 /// Looks through the next rows after `after` for what can be matched, whoever missed it.
 /// Returns also where to go on, nothing at the end.
 pub(crate) async fn match_all(
-    pool: &PgPool,
+    pool: &Pool,
+    after: i64,
+    means: &Means<'_>,
+) -> Result<(Stored, Option<i64>), LedgerError> {
+    pool.within(async |connection| match_next(connection, after, means).await).await
+}
+
+async fn match_next(
+    connection: &mut PgConnection,
     after: i64,
     means: &Means<'_>,
 ) -> Result<(Stored, Option<i64>), LedgerError> {
@@ -91,7 +101,7 @@ pub(crate) async fn match_all(
     )
     .bind(after)
     .bind(LOOKED_THROUGH_MAX)
-    .fetch_one(pool)
+    .fetch_one(&mut *connection)
     .await?;
     let Some(last) = last else { return Ok((Stored::default(), None)) };
     let waiting: Vec<(i64,)> = sqlx::query_as(
@@ -101,29 +111,32 @@ pub(crate) async fn match_all(
     .bind(after)
     .bind(last)
     .bind(CHUNKS_MAX)
-    .fetch_all(pool)
+    .fetch_all(&mut *connection)
     .await?;
     let more = seen == LOOKED_THROUGH_MAX;
-    Ok((matched(pool, waiting, means).await?, more.then_some(last)))
+    Ok((matched(connection, waiting, means).await?, more.then_some(last)))
 }
 
 /// How many rows wait, up to a bound.
-pub(crate) async fn count(pool: &PgPool) -> Result<i64, sqlx::Error> {
-    let (count,) = sqlx::query_as("select count(*) from (select from pending_receipt limit $1) p")
-        .bind(COUNTED_MAX)
-        .fetch_one(pool)
-        .await?;
+pub(crate) async fn count(pool: &Pool) -> Result<i64, sqlx::Error> {
+    let count = sqlx::query_as("select count(*) from (select from pending_receipt limit $1) p");
+    let count = count.bind(COUNTED_MAX);
+    let (count,) = pool.within(async |connection| count.fetch_one(connection).await).await?;
     Ok(count)
 }
 
 /// One transaction: the state rows' locks, then the pending rows of their chunks are deleted
 /// and applied. Whoever else wants them waits for the same locks, and finds them gone.
-async fn matched(pool: &PgPool, chunks: Vec<(i64,)>, means: &Means<'_>) -> Result<Stored, LedgerError> {
+async fn matched(
+    connection: &mut PgConnection,
+    chunks: Vec<(i64,)>,
+    means: &Means<'_>,
+) -> Result<Stored, LedgerError> {
     if chunks.is_empty() {
         return Ok(Stored::default());
     }
     let chunks: Vec<i64> = chunks.into_iter().map(|(chunk,)| chunk).collect();
-    let mut transaction = pool.begin().await?;
+    let mut transaction = connection.begin().await?;
     let known = chunk_state::lock_only(&mut transaction, &chunks).await?;
     let rows: Vec<(i64, i32, Vec<u8>)> = sqlx::query_as(
         "select id, partition, record from pending_receipt where chunk_id = any($1) order by id limit $2",

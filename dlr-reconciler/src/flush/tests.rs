@@ -160,7 +160,7 @@ async fn a_receipt_that_nobody_can_read_is_parked() {
     world.flush(RECEIPTS, &[rubbish, good]).await;
     let parked: Vec<(String, i64, String, Vec<u8>)> =
         sqlx::query_as("select topic, source_offset, reason, record from parked")
-            .fetch_all(world.pool())
+            .fetch_all(&**world.pool())
             .await
             .unwrap();
     assert_eq!(parked, [(RECEIPTS.0.to_owned(), 0, "undecodable".to_owned(), b"rubbish".to_vec())]);

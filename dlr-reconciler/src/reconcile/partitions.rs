@@ -1,8 +1,8 @@
 //! Partitions come and go.
 
-use super::{Failure, PAUSE, STOPPED, Worker};
+use super::{CANNOT_READ, Failure, PAUSE, STOPPED, Worker};
 use platform::ownership::{Change, Lease, Position, Role, read_positions};
-use sqlx::PgPool;
+use platform::postgres::Pool;
 use tokio::time::Instant;
 
 impl Worker {
@@ -27,7 +27,9 @@ impl Worker {
             let Some(position) = position else {
                 anyhow::bail!("{name}/{} has no position: run `smshub topics create`", lease.partition);
             };
-            self.with.health.clear_alarm(STOPPED, &self.subject(topic, lease.partition));
+            for code in [STOPPED, CANNOT_READ] {
+                self.with.health.clear_alarm(code, &self.subject(topic, lease.partition));
+            }
             self.assign(topic, lease.partition, lease.epoch, position.next_offset);
         }
         // Taken anew: what was still to be given back is over.
@@ -105,6 +107,6 @@ impl Worker {
     }
 }
 
-async fn positions(pool: &PgPool, partition: i32) -> Result<Vec<Position>, sqlx::Error> {
-    read_positions(&mut *pool.acquire().await?, Role::DlrReconciler, partition).await
+async fn positions(pool: &Pool, partition: i32) -> Result<Vec<Position>, sqlx::Error> {
+    pool.within(async |connection| read_positions(connection, Role::DlrReconciler, partition).await).await
 }

@@ -39,7 +39,7 @@ pub(super) async fn read(
 ) -> Result<Json<Balance>, Problem> {
     caller.require(Scope::Read)?;
     let account = caller.0.account;
-    let read = async { ledger::account::read(&mut *app.pools.common().acquire().await?, account).await };
+    let read = app.pools.common().within(async |connection| ledger::account::read(connection, account).await);
     let found = read.await.map_err(|error| {
         tracing::warn!(%error, account, "the balance could not be read");
         Problem::new(Code::Unavailable).detail("the balance cannot be read now")

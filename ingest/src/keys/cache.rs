@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
-use sqlx::PgPool;
+use platform::postgres::Pool;
 
 use super::{Identity, Key, verify};
 use crate::config::KeySettings;
 
 /// Known and unknown keys, apart, so that a flood of guesses cannot push out the known ones.
 pub(crate) struct KeyCache {
-    pool: PgPool,
+    pool: Pool,
     known: Cache<Key, Arc<Identity>>,
     unknown: Cache<Key, ()>,
 }
@@ -28,7 +28,7 @@ pub(crate) enum Refused {
 }
 
 impl KeyCache {
-    pub(crate) fn new(settings: &KeySettings, pool: PgPool) -> Self {
+    pub(crate) fn new(settings: &KeySettings, pool: Pool) -> Self {
         let entries = settings.entries;
         let (known, unknown) =
             (Duration::from_millis(settings.known_ms), Duration::from_millis(settings.unknown_ms));
@@ -45,8 +45,7 @@ impl KeyCache {
             return Err(Arc::new(Refused::Unknown));
         }
         let asked = self.known.try_get_with(key, async {
-            let mut connection = self.pool.acquire().await?;
-            let identity = verify(&mut connection, key).await?;
+            let identity = self.pool.within(async |connection| verify(connection, key).await).await?;
             identity.map(Arc::new).ok_or(Refused::Unknown)
         });
         let found = asked.await;

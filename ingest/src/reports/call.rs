@@ -5,7 +5,8 @@ use domain::money::Money;
 use domain::status::Status;
 use domain::time::UnixMillis;
 use ledger::hold;
-use sqlx::{PgConnection, PgPool};
+use platform::postgres::Pool;
+use sqlx::PgConnection;
 use std::collections::HashMap;
 
 use super::ReportError;
@@ -29,8 +30,12 @@ pub(crate) struct CallReport {
 
 /// Reads the report of a call of this account, named by its first chunk. Messages of chunks
 /// that are not billed yet are queued.
-pub(crate) async fn call(pool: &PgPool, account: i64, id: ChunkId) -> Result<CallReport, ReportError> {
-    let mut snapshot = snapshot(pool).await?;
+pub(crate) async fn call(pool: &Pool, account: i64, id: ChunkId) -> Result<CallReport, ReportError> {
+    pool.within(async |connection| read(connection, account, id).await).await
+}
+
+async fn read(connection: &mut PgConnection, account: i64, id: ChunkId) -> Result<CallReport, ReportError> {
+    let mut snapshot = snapshot(connection).await?;
     let Content { chunk: first, lane, .. } = content(&mut snapshot, account, id).await?;
     if first.call_id != id {
         return Err(ReportError::NotFound);

@@ -6,7 +6,8 @@ use domain::money::Money;
 use domain::status::MessageState;
 use domain::time::UnixMillis;
 use ledger::hold;
-use sqlx::PgPool;
+use platform::postgres::Pool;
+use sqlx::PgConnection;
 use wire::submitted::Chunk;
 
 use super::ReportError;
@@ -31,12 +32,16 @@ pub(crate) struct MessageReport {
 }
 
 /// Reads the report of a message of this account.
-pub(crate) async fn message(
-    pool: &PgPool,
+pub(crate) async fn message(pool: &Pool, account: i64, id: MessageId) -> Result<MessageReport, ReportError> {
+    pool.within(async |connection| read(connection, account, id).await).await
+}
+
+async fn read(
+    connection: &mut PgConnection,
     account: i64,
     id: MessageId,
 ) -> Result<MessageReport, ReportError> {
-    let mut snapshot = snapshot(pool).await?;
+    let mut snapshot = snapshot(connection).await?;
     let Content { chunk, paid, lane } = content(&mut snapshot, account, id.chunk()).await?;
     let index = usize::from(id.index());
     if index >= chunk.len() {

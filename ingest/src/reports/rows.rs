@@ -2,15 +2,17 @@
 
 use domain::id::ChunkId;
 use domain::status::{Fact, MessageState, STATE_BYTES};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use wire::billed::{Billed, Verdict};
 use wire::submitted::Chunk;
 
 use super::ReportError;
 
 /// One snapshot for all statements of a report: a status and its refund are never apart.
-pub(super) async fn snapshot(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    pool.begin_with("begin isolation level repeatable read read only").await
+pub(super) async fn snapshot(
+    connection: &mut PgConnection,
+) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    connection.begin_with("begin isolation level repeatable read read only").await
 }
 
 /// A chunk as it was billed.

@@ -75,7 +75,7 @@ impl Gateway {
         let registration = Registration { roles: vec![Role::Ingest], mints: true };
         let data = Arc::new(DataFolder::open(folder.path()).unwrap());
         let (heart, standing, ids) =
-            heartbeat(schema.pool().clone(), &ownership, registration, data).await.unwrap();
+            heartbeat(schema.pools().common().clone(), &ownership, registration, data).await.unwrap();
         let (alive, stop) = Stop::manual();
         let heart = tokio::spawn(heart.run(stop));
 
@@ -89,7 +89,7 @@ impl Gateway {
             health: Health::new(),
         };
         let app = Arc::new(App::new(&common, &settings, Arc::clone(&ids)).unwrap());
-        app.tariffs.read(schema.pool()).await.unwrap();
+        app.tariffs.read(schema.pools().common()).await.unwrap();
         let router = router(Arc::clone(&app));
         let mut gateway = Gateway {
             schema,

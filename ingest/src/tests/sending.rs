@@ -107,7 +107,7 @@ async fn a_large_standard_call_travels_in_bulk() {
         .execute(gateway.schema.pool())
         .await
         .unwrap();
-    gateway.app.tariffs.read(gateway.schema.pool()).await.unwrap();
+    gateway.app.tariffs.read(gateway.schema.pools().common()).await.unwrap();
     let to: Vec<String> = (0..1_001).map(|n| format!("0912{n:07}")).collect();
     let large = json!({"text": "hello", "to": to, "lane": "standard"});
     let answer = gateway.post_json("/v1/messages/bulk", &large).await;

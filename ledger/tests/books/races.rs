@@ -136,7 +136,7 @@ async fn the_same_accounts_in_all_lanes_at_once() {
             .collect();
         let lane = Lane::ALL[task as usize % 3];
         tasks.push(tokio::spawn(work(
-            books.schema.pools().lane(lane).clone(),
+            PgPool::clone(books.schema.pools().lane(lane)),
             batches,
             Arc::clone(&sums),
             task,

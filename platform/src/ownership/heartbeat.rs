@@ -3,14 +3,14 @@
 use super::registry::{self, Registration};
 use super::{DataFolder, IdSource, OwnershipSettings, Standing, clock};
 use crate::lifecycle::Stop;
-use sqlx::PgPool;
+use crate::postgres::Pool;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
 /// The renewing side of a [`Standing`].
 pub struct Heartbeat {
-    pool: PgPool,
+    pool: Pool,
     settings: OwnershipSettings,
     registration: Registration,
     folder: Arc<DataFolder>,
@@ -21,7 +21,7 @@ pub struct Heartbeat {
 /// Registers this process. It is alive, and may mint where it registered to, when this
 /// returns; give the heartbeat a component to stay so.
 pub async fn heartbeat(
-    pool: PgPool,
+    pool: Pool,
     settings: &OwnershipSettings,
     registration: Registration,
     folder: Arc<DataFolder>,
@@ -51,6 +51,7 @@ impl Heartbeat {
                 () = stop.requested() => break,
                 _ = renew.tick() => {}
             }
+            self.reserve_ahead().await?;
             if let Err(error) = self.renew().await {
                 tracing::warn!(%error, "the heartbeat could not be renewed");
                 continue;
@@ -64,14 +65,22 @@ impl Heartbeat {
             }
         }
         let (process, node_holder) = (self.standing.process(), self.ids.node_holder());
-        registry::leave(&self.pool, process, node_holder, self.ids.minted_until()).await?;
+        let until = self.ids.minted_until();
+        let leave = async |connection: &mut _| registry::leave(connection, process, node_holder, until).await;
+        Ok(self.pool.within(leave).await?)
+    }
+
+    async fn reserve_ahead(&self) -> anyhow::Result<()> {
+        let ids = Arc::clone(&self.ids);
+        if let Err(error) = tokio::task::spawn_blocking(move || ids.reserve_ahead()).await? {
+            // Whoever mints will meet the same, and say so.
+            tracing::warn!(%error, "ids could not be reserved in the data folder");
+        }
         Ok(())
     }
 
     async fn register(&self) -> Result<(), sqlx::Error> {
-        let alive_ms = millis(self.settings.alive_ms);
-        let process = self.standing.process();
-        registry::register(&self.pool, process, &self.folder, &self.registration, alive_ms).await?;
+        self.make_row().await?;
         self.renew().await?;
         if self.registration.mints {
             self.take_node().await?;
@@ -79,15 +88,23 @@ impl Heartbeat {
         Ok(())
     }
 
+    async fn make_row(&self) -> Result<(), sqlx::Error> {
+        let (process, alive_ms) = (self.standing.process(), millis(self.settings.alive_ms));
+        let register = async |connection: &mut _| {
+            registry::register(connection, process, &self.folder, &self.registration, alive_ms).await
+        };
+        self.pool.within(register).await
+    }
+
     async fn renew(&self) -> Result<(), sqlx::Error> {
         // The deadline counts from before the request was sent: the database counts later.
         let sent = clock::boot_ms();
-        let process = self.standing.process();
-        let Some(renewal) = registry::renew(&self.pool, process, millis(self.settings.alive_ms)).await?
-        else {
+        let (process, alive_ms) = (self.standing.process(), millis(self.settings.alive_ms));
+        let renew = async |connection: &mut _| registry::renew(connection, process, alive_ms).await;
+        let Some(renewal) = self.pool.within(renew).await? else {
             return self.come_back().await;
         };
-        let deadline = sent + millis(self.settings.alive_ms) - millis(self.settings.margin_ms);
+        let deadline = sent + alive_ms - millis(self.settings.margin_ms);
         let skew = clock::unix_now().0 - renewal.database_ms;
         let lowest = u8::try_from(renewal.lowest_version).unwrap_or(1);
         self.standing.renewed(deadline, lowest, skew);
@@ -99,9 +116,7 @@ impl Heartbeat {
         tracing::warn!("this process was counted out; it gives up its partitions and registers anew");
         metrics::counter!("smshub_process_counted_out_total").increment(1);
         self.standing.counted_out(Uuid::now_v7());
-        let process = self.standing.process();
-        let alive_ms = millis(self.settings.alive_ms);
-        registry::register(&self.pool, process, &self.folder, &self.registration, alive_ms).await?;
+        self.make_row().await?;
         Box::pin(self.renew()).await?;
         if self.registration.mints {
             self.renew_mint_after_return().await?;
@@ -122,8 +137,9 @@ impl Heartbeat {
             return self.take_node().await;
         }
         let node = self.standing.node();
-        let process = self.ids.node_holder();
-        match registry::renew_node(&self.pool, process, node, millis(self.settings.mint_ms)).await? {
+        let (process, mint_ms) = (self.ids.node_holder(), millis(self.settings.mint_ms));
+        let renew = async |connection: &mut _| registry::renew_node(connection, process, node, mint_ms).await;
+        match self.pool.within(renew).await? {
             Some(until) => self.standing.may_mint(node, until),
             None => self.take_node().await?,
         }
@@ -133,7 +149,9 @@ impl Heartbeat {
     async fn take_node(&self) -> Result<(), sqlx::Error> {
         let process = self.standing.process();
         let mint_ms = millis(self.settings.mint_ms);
-        match registry::take_node(&self.pool, process, &self.folder, mint_ms).await? {
+        let take =
+            async |connection: &mut _| registry::take_node(connection, process, &self.folder, mint_ms).await;
+        match self.pool.within(take).await? {
             Some(node) => {
                 // At once, not with the first id: a restart that never mints goes on with the
                 // number too, instead of using up another.

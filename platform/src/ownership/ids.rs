@@ -8,8 +8,11 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
-/// How far ahead of use ids are reserved on disk, in milliseconds.
+/// How far ahead of use ids are reserved on disk by who needs them, in milliseconds.
 const RESERVE_AHEAD_MS: i64 = 1_000;
+/// The same with each heartbeat, so that who needs them finds them reserved. Of a process that
+/// minted nothing for so long, nothing is reserved.
+const RESERVE_AHEAD_BY_HEARTBEAT_MS: i64 = 2_000;
 /// Minting ends so long before the right to it does: this clock and the database's differ.
 const MINT_MARGIN_MS: i64 = 5_000;
 
@@ -61,6 +64,25 @@ impl IdSource {
         }
         node.last_minted = last;
         Ok(run)
+    }
+
+    /// Reserves ahead of who mints: they need not wait for the disk. Blocks on the disk.
+    pub(super) fn reserve_ahead(&self) -> io::Result<()> {
+        let now = clock::unix_now();
+        let (holder, number) = match self.state().as_ref() {
+            Some(node) if now < node.last_minted.plus(RESERVE_AHEAD_BY_HEARTBEAT_MS) => {
+                (node.holder, node.number)
+            }
+            _ => return Ok(()),
+        };
+        let ahead = now.plus(RESERVE_AHEAD_BY_HEARTBEAT_MS);
+        self.folder.reserve(holder, number, ahead)?;
+        if let Some(node) =
+            self.state().as_mut().filter(|node| (node.holder, node.number) == (holder, number))
+        {
+            node.reserved_until = node.reserved_until.max(ahead);
+        }
+        Ok(())
     }
 
     /// Whether ids could be minted now.

@@ -2,7 +2,8 @@
 
 use super::{Beat, Lease, OwnershipSettings, Position, Role, Standing, clock};
 use crate::lifecycle::Stop;
-use sqlx::PgPool;
+use crate::postgres::Pool;
+use sqlx::{Connection, PgConnection};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,7 @@ pub enum Change {
 
 /// Keeps a role's share of the partitions.
 pub struct Owner {
-    pool: PgPool,
+    pool: Pool,
     settings: OwnershipSettings,
     standing: Arc<Standing>,
     role: Role,
@@ -59,7 +60,7 @@ struct Survey {
 impl Owner {
     /// An owner that holds nothing yet. `beats` are the role's loops, for the watchdog.
     pub fn new(
-        pool: PgPool,
+        pool: Pool,
         settings: &OwnershipSettings,
         standing: Arc<Standing>,
         role: Role,
@@ -182,15 +183,12 @@ impl Owner {
         if self.told == Some((process, goes_on)) {
             return Ok(());
         }
-        sqlx::query(
+        let update = sqlx::query(
             "update process set roles = array_remove(roles, $2) || (case when $3 then array[$2] else '{}' end)
              where id = $1",
-        )
-        .bind(process)
-        .bind(self.role.as_str())
-        .bind(goes_on)
-        .execute(&self.pool)
-        .await?;
+        );
+        let update = update.bind(process).bind(self.role.as_str()).bind(goes_on);
+        self.pool.within(async |connection| update.execute(connection).await).await?;
         self.told = Some((process, goes_on));
         Ok(())
     }
@@ -205,34 +203,33 @@ impl Owner {
             return Ok(());
         }
         tracing::warn!(role = %self.role, partitions = ?unknown, "held by the tables only: freed");
-        sqlx::query(
+        let free = sqlx::query(
             "update ownership set process = null where role = $1 and process = $2 and partition = any($3)",
-        )
-        .bind(self.role.as_str())
-        .bind(self.standing.process())
-        .bind(unknown)
-        .execute(&self.pool)
-        .await?;
+        );
+        let free = free.bind(self.role.as_str()).bind(self.standing.process()).bind(unknown);
+        self.pool.within(async |connection| free.execute(connection).await).await?;
         Ok(())
     }
 
     /// How many processes share this role, what the tables say is ours, and how much is free.
     async fn survey(&self) -> Result<Survey, sqlx::Error> {
         // Declaring the lapsed dead first: the write meets a late renewal at the row's lock.
-        sqlx::query("update process set dead = true where not dead and alive_until < clock_timestamp()")
-            .execute(&self.pool)
-            .await?;
-        sqlx::query_as(
+        let declare =
+            sqlx::query("update process set dead = true where not dead and alive_until < clock_timestamp()");
+        let survey = sqlx::query_as(
             "select (select count(*) from process where not dead and $1 = any(roles)) as live,
                     coalesce(array_agg(o.partition) filter (where o.process = $2), '{}') as mine,
                     count(*) filter (where o.process is null or p.dead is not false) as free
              from ownership o left join process p on p.id = o.process
              where o.role = $1",
-        )
-        .bind(self.role.as_str())
-        .bind(self.standing.process())
-        .fetch_one(&self.pool)
-        .await
+        );
+        let survey = survey.bind(self.role.as_str()).bind(self.standing.process());
+        self.pool
+            .within(async |connection| {
+                declare.execute(&mut *connection).await?;
+                survey.fetch_one(connection).await
+            })
+            .await
     }
 
     async fn take(&mut self, count: usize) -> Result<(), sqlx::Error> {
@@ -240,38 +237,8 @@ impl Owner {
         // the leases are of a term that is over.
         let template = Lease::new(0, 0, Arc::clone(&self.standing));
         let process = self.standing.process();
-        let mut transaction = self.pool.begin().await?;
-        let taken: Vec<(i32, i64)> = sqlx::query_as(
-            "with free as (
-                 select o.role, o.partition from ownership o
-                 where o.role = $1
-                   and not exists (select from process p where p.id = o.process and not p.dead)
-                 order by o.partition limit $3 for update skip locked)
-             update ownership o set process = $2, epoch = o.epoch + 1
-             from free where o.role = free.role and o.partition = free.partition
-             returning o.partition, o.epoch",
-        )
-        .bind(self.role.as_str())
-        .bind(process)
-        .bind(i64::try_from(count).unwrap_or(i64::MAX))
-        .fetch_all(&mut *transaction)
-        .await?;
-        let mut changes = Vec::with_capacity(taken.len());
-        for (partition, epoch) in taken {
-            // Waits for the former holder's last transaction, then fences all later ones.
-            let positions: Vec<Position> = sqlx::query_as(
-                "update position set epoch = $3 where role = $1 and partition = $2
-                 returning topic, partition, epoch, next_offset, published, last_source",
-            )
-            .bind(self.role.as_str())
-            .bind(partition)
-            .bind(epoch)
-            .fetch_all(&mut *transaction)
-            .await?;
-            changes.push((Lease { partition, epoch, ..template.fresh() }, positions));
-        }
-        transaction.commit().await?;
-        for (lease, positions) in changes {
+        let take = async |connection: &mut _| take(connection, self.role, process, count, &template).await;
+        for (lease, positions) in self.pool.within(take).await? {
             tracing::info!(role = %self.role, partition = lease.partition, epoch = lease.epoch, "partition taken");
             self.held.insert(lease.partition, lease.clone());
             let _ = self.changes.send(Change::Taken { lease, positions }).await;
@@ -306,16 +273,54 @@ impl Owner {
     }
 }
 
-async fn free(pool: &PgPool, role: Role, process: Uuid, lease: &Lease) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "update ownership set process = null
-         where role = $1 and partition = $2 and process = $3 and epoch = $4",
+/// One transaction: at most `count` free partitions, under their next epoch.
+async fn take(
+    connection: &mut PgConnection,
+    role: Role,
+    process: Uuid,
+    count: usize,
+    template: &Lease,
+) -> Result<Vec<(Lease, Vec<Position>)>, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    let taken: Vec<(i32, i64)> = sqlx::query_as(
+        "with free as (
+             select o.role, o.partition from ownership o
+             where o.role = $1
+               and not exists (select from process p where p.id = o.process and not p.dead)
+             order by o.partition limit $3 for update skip locked)
+         update ownership o set process = $2, epoch = o.epoch + 1
+         from free where o.role = free.role and o.partition = free.partition
+         returning o.partition, o.epoch",
     )
     .bind(role.as_str())
-    .bind(lease.partition)
     .bind(process)
-    .bind(lease.epoch)
-    .execute(pool)
+    .bind(i64::try_from(count).unwrap_or(i64::MAX))
+    .fetch_all(&mut *transaction)
     .await?;
+    let mut changes = Vec::with_capacity(taken.len());
+    for (partition, epoch) in taken {
+        // Waits for the former holder's last transaction, then fences all later ones.
+        let positions: Vec<Position> = sqlx::query_as(
+            "update position set epoch = $3 where role = $1 and partition = $2
+             returning topic, partition, epoch, next_offset, published, last_source",
+        )
+        .bind(role.as_str())
+        .bind(partition)
+        .bind(epoch)
+        .fetch_all(&mut *transaction)
+        .await?;
+        changes.push((Lease { partition, epoch, ..template.fresh() }, positions));
+    }
+    transaction.commit().await?;
+    Ok(changes)
+}
+
+async fn free(pool: &Pool, role: Role, process: Uuid, lease: &Lease) -> Result<(), sqlx::Error> {
+    let free = sqlx::query(
+        "update ownership set process = null
+         where role = $1 and partition = $2 and process = $3 and epoch = $4",
+    );
+    let free = free.bind(role.as_str()).bind(lease.partition).bind(process).bind(lease.epoch);
+    pool.within(async |connection| free.execute(connection).await).await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::Role;
 use super::data_folder::DataFolder;
 use domain::time::UnixMillis;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 use wire::Version;
 
@@ -35,13 +35,13 @@ pub(super) struct Renewal {
 /// Makes the row of a new process, and declares its predecessors in the same folder dead:
 /// the lock on the folder proves that they are.
 pub(super) async fn register(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     process: Uuid,
     folder: &DataFolder,
     registration: &Registration,
     alive_ms: i64,
 ) -> Result<(), sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = connection.begin().await?;
     sqlx::query("update process set dead = true where data_folder = $1 and not dead")
         .bind(folder.id())
         .execute(&mut *transaction)
@@ -68,7 +68,7 @@ pub(super) async fn register(
 /// Renews the process's life. Nothing comes back where it has lapsed: others may have
 /// declared it dead, and it must not come back under the same id.
 pub(super) async fn renew(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     process: Uuid,
     alive_ms: i64,
 ) -> Result<Option<Renewal>, sqlx::Error> {
@@ -83,19 +83,19 @@ pub(super) async fn renew(
     .bind(process)
     .bind(alive_ms)
     .bind(i16::from(Version::NEWEST.get()))
-    .fetch_optional(pool)
+    .fetch_optional(connection)
     .await
 }
 
 /// Takes a node number: the one this folder's predecessor had, from the millisecond that is
 /// reserved in the folder, or else one whose last holder's time is over.
 pub(super) async fn take_node(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     process: Uuid,
     folder: &DataFolder,
     mint_ms: i64,
 ) -> Result<Option<Node>, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = connection.begin().await?;
     if let Some(reserved) = folder.reserved() {
         let taken =
             claim(&mut transaction, process, i16::from(reserved.node), Some(reserved.process), mint_ms)
@@ -124,13 +124,12 @@ pub(super) async fn take_node(
 
 /// Extends the right to mint. Nothing where the number has gone to another process.
 pub(super) async fn renew_node(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     process: Uuid,
     node: u8,
     mint_ms: i64,
 ) -> Result<Option<UnixMillis>, sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    claim(&mut connection, process, i16::from(node), Some(process), mint_ms).await
+    claim(connection, process, i16::from(node), Some(process), mint_ms).await
 }
 
 async fn claim(
@@ -158,12 +157,12 @@ async fn claim(
 /// id that was minted. The partitions were freed as they were drained; where one was not,
 /// something of it may still be at work, and the process counts as alive until it lapses.
 pub(super) async fn leave(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     process: Uuid,
     node_holder: Uuid,
     minted_until: Option<UnixMillis>,
 ) -> Result<(), sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = connection.begin().await?;
     sqlx::query(
         "update node set mint_until = least(mint_until, to_timestamp($2::double precision / 1000))
          where process = $1 and $2 is not null",

@@ -7,5 +7,6 @@ mod nodes;
 mod process;
 mod shares;
 mod takeover;
+mod vanished;
 mod watchdog;
 mod world;

@@ -21,7 +21,7 @@ impl Minter {
         let settings = world.settings(number, 60_000);
         let folder = Arc::new(DataFolder::open(&settings.data_folder).unwrap());
         let registration = Registration { roles: vec![ROLE], mints: true };
-        let beating = heartbeat(world.pool().clone(), &settings, registration, folder).await;
+        let beating = heartbeat(world.schema.pools().common().clone(), &settings, registration, folder).await;
         let (heart, standing, ids) = beating.unwrap();
         Minter { ids, standing, beat: Box::new(|stop| Box::pin(heart.run(stop))) }
     }
@@ -103,6 +103,21 @@ async fn a_restart_in_place_goes_on_with_its_number_beyond_what_it_minted() {
             minter.leave().await;
         }
     }
+    world.schema.drop().await;
+}
+
+/// Who mints finds the next second reserved, and does not wait for the disk.
+#[tokio::test]
+async fn the_heartbeat_reserves_ahead() {
+    let world = World::new(1).await;
+    let minter = Minter::start(&world, 1).await;
+    let reserved = || -> i64 {
+        let text = std::fs::read(world.folder(1).join("reserved")).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&text).unwrap()["until_ms"].as_i64().unwrap()
+    };
+    minter.one();
+    let by_minting = reserved();
+    minter.beat_until(|_| reserved() > by_minting + 500).await;
     world.schema.drop().await;
 }
 

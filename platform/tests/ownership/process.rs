@@ -6,7 +6,7 @@ use platform::ownership::clock::boot_ms;
 use platform::ownership::{
     Beat, Change, DataFolder, IdSource, Lease, Owner, Registration, Standing, heartbeat,
 };
-use platform::postgres::Pools;
+use platform::postgres::{Pools, PostgresSettings, pulse};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -46,8 +46,18 @@ pub(crate) struct Frozen(#[allow(dead_code)] std::sync::mpsc::Sender<()>);
 impl Process {
     /// Starts a process over the world's folder of this number, alive for `alive_ms`.
     pub(crate) fn start(world: &World, number: usize, alive_ms: u64) -> Process {
+        Process::start_on(world, number, alive_ms, world.schema.settings())
+    }
+
+    /// The same, with another way to the database.
+    pub(crate) fn start_on(
+        world: &World,
+        number: usize,
+        alive_ms: u64,
+        postgres: &PostgresSettings,
+    ) -> Process {
         let settings = world.settings(number, alive_ms);
-        let (postgres, partitions) = (world.schema.settings().clone(), world.partitions);
+        let (postgres, partitions) = (postgres.clone(), world.partitions);
         let (manners, held) = (Arc::new(Manners::default()), Arc::default());
         let (manners_inside, held_inside) = (Arc::clone(&manners), Arc::clone(&held));
         let record = Arc::clone(&world.record);
@@ -57,9 +67,9 @@ impl Process {
             let pools = Pools::open(&postgres).unwrap();
             let folder = Arc::new(DataFolder::open(&settings.data_folder).unwrap());
             let registration = Registration { roles: vec![ROLE], mints: true };
-            let pool = pools.common().clone();
-            let (heart, standing, ids) =
-                heartbeat(pool.clone(), &settings, registration, folder).await.unwrap();
+            let (pool, pulse) =
+                (pools.common().clone(), pulse(&postgres, settings.answer_timeout()).unwrap());
+            let (heart, standing, ids) = heartbeat(pulse, &settings, registration, folder).await.unwrap();
             let beat = Beat::new();
             let (owner, changes) =
                 Owner::new(pool, &settings, Arc::clone(&standing), ROLE, partitions, vec![beat.clone()]);

@@ -86,7 +86,9 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         Verb::Charge { id, amount, reference } => {
             let charged =
                 ledger::account::charge(&mut transaction, *id, *amount, reference.as_deref()).await?;
-            transaction.commit().await?;
+            transaction.commit().await.with_context(|| {
+                format!("perhaps booked, perhaps not: see `smshub account show {id}` before you repeat it")
+            })?;
             writeln!(out, "charged {amount} to account {id}: its balance is {}", charged.balance)?;
         }
         Verb::Show { id } => {

@@ -47,8 +47,8 @@ impl World {
         World { schema, schedule, now: AtomicI64::new(0) }
     }
 
-    pub(super) fn pool(&self) -> &PgPool {
-        self.schema.pool()
+    pub(super) fn pool(&self) -> &Pool {
+        self.schema.pools().common()
     }
 
     pub(super) fn means(&self) -> Means<'_> {
@@ -106,22 +106,24 @@ impl World {
 
     pub(super) async fn take_over(&self, epoch: i64) {
         let statement = "update position set epoch = $1";
-        sqlx::query(statement).bind(epoch).execute(self.pool()).await.unwrap();
+        sqlx::query(statement).bind(epoch).execute(self.schema.pool()).await.unwrap();
     }
 
     pub(super) async fn position(&self, topic: Topic) -> i64 {
         let statement = "select next_offset from position where topic = $1";
-        sqlx::query_scalar(statement).bind(topic.0).fetch_one(self.pool()).await.unwrap()
+        sqlx::query_scalar(statement).bind(topic.0).fetch_one(self.schema.pool()).await.unwrap()
     }
 
     /// Balance and held.
     pub(super) async fn money(&self) -> (i64, i64) {
-        sqlx::query_as("select balance, held from account").fetch_one(self.pool()).await.unwrap()
+        sqlx::query_as("select balance, held from account").fetch_one(self.schema.pool()).await.unwrap()
     }
 
     pub(super) async fn states(&self) -> BTreeMap<ChunkId, Vec<u8>> {
-        let rows: Vec<(i64, Vec<u8>)> =
-            sqlx::query_as("select chunk_id, states from chunk_state").fetch_all(self.pool()).await.unwrap();
+        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as("select chunk_id, states from chunk_state")
+            .fetch_all(self.schema.pool())
+            .await
+            .unwrap();
         rows.into_iter().map(|(chunk, states)| (ChunkId::new(chunk).unwrap(), states)).collect()
     }
 
@@ -137,7 +139,7 @@ impl World {
             "select first_position, operator_ids from chunk_operator_ids where chunk_id = $1 order by 1",
         )
         .bind(chunk.get())
-        .fetch_all(self.pool())
+        .fetch_all(self.schema.pool())
         .await
         .unwrap()
     }
@@ -150,7 +152,7 @@ impl World {
              from receipt_poll where chunk_id = $1",
         )
         .bind(chunk.get())
-        .fetch_optional(self.pool())
+        .fetch_optional(self.schema.pool())
         .await
         .unwrap();
         row.map(|(open, due)| {
@@ -168,7 +170,7 @@ impl World {
         )
         .bind(ACCOUNT)
         .bind(MINTED.0)
-        .fetch_all(self.pool())
+        .fetch_all(self.schema.pool())
         .await
         .unwrap();
         let words: Vec<String> =
