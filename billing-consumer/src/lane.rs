@@ -9,12 +9,13 @@ use domain::lane::Lane;
 use domain::tariff::Tariff;
 use ledger::ranges::Ranges;
 use platform::health::Check;
-use platform::kafka::consumer::{Record, Records};
+use platform::kafka::consumer::{Batch, Records};
+use platform::kafka::tails::Tails;
 use platform::kafka::topics::Stage;
 use platform::lifecycle::Stop;
 use platform::ownership::{Beat, Change, Position};
+use platform::postgres::Pool;
 use platform::role::Common;
-use sqlx::PgPool;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -25,8 +26,15 @@ use wire::WireError;
 const ROUND: Duration = Duration::from_millis(200);
 
 /// Alarms of a partition that stands still: over when it is taken again.
-const ALARMS: [&str; 4] =
-    ["undecodable_record", "published_beyond_billed", "billing_cannot_publish", "hole_in_submitted"];
+const ALARMS: [&str; 5] = [
+    "undecodable_record",
+    "published_beyond_billed",
+    "billing_cannot_publish",
+    "hole_in_submitted",
+    CANNOT_READ,
+];
+/// Alarm: the partition's next offset is not in sms.submitted.
+const CANNOT_READ: &str = "billing_cannot_read";
 /// The pause after a look at sms.billed that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -43,7 +51,7 @@ pub(crate) struct LaneLoop {
     pub(crate) common: Common,
     pub(crate) settings: Settings,
     pub(crate) lane: Lane,
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     pub(crate) topic_in: String,
     pub(crate) topic_out: String,
     pub(crate) records: Records,
@@ -51,6 +59,7 @@ pub(crate) struct LaneLoop {
     /// Bounded by the partitions.
     began: (mpsc::UnboundedSender<Began>, mpsc::UnboundedReceiver<Began>),
     beginnings: u64,
+    tails: Tails,
     pub(crate) parts: BTreeMap<i32, Part>,
     pub(crate) publisher: Publisher,
     pub(crate) tariffs: HashMap<u32, Tariff>,
@@ -88,6 +97,7 @@ impl LaneLoop {
             changes,
             began: mpsc::unbounded_channel(),
             beginnings: 0,
+            tails: Tails::new(&common.kafka),
             parts: BTreeMap::new(),
             tariffs: HashMap::new(),
             ranges: None,
@@ -161,10 +171,10 @@ impl LaneLoop {
         let Some(part) = self.parts.get_mut(&partition) else { return };
         part.begins(number);
         self.records.unassign(0, partition);
-        let (kafka, topic) = (self.common.kafka.clone(), self.topic_out.clone());
+        let (tails, topic) = (self.tails.clone(), self.topic_out.clone());
         let (stored, began) = (part.published, self.began.0.clone());
         tokio::spawn(async move {
-            let from = published(&kafka, &topic, partition, stored).await;
+            let from = published(&tails, &topic, partition, stored).await;
             if from.is_err() {
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
@@ -225,11 +235,16 @@ impl LaneLoop {
         }
     }
 
-    fn take_in(&mut self, batch: Vec<Record>) {
-        for record in batch {
+    fn take_in(&mut self, batch: Batch) {
+        for record in batch.records {
             let part = self.parts.get_mut(&record.partition);
             if let Some(part) = part.filter(|part| part.serial == record.serial && part.drained.is_none()) {
                 part.pending.push_back(record);
+            }
+        }
+        for one in batch.unreadable {
+            if self.parts.get(&one.partition).is_some_and(|part| part.serial == one.serial) {
+                self.stop_part(one.partition, CANNOT_READ, &one.to_string());
             }
         }
     }

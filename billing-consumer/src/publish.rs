@@ -4,7 +4,7 @@ use crate::part::Part;
 use anyhow::Context;
 use platform::kafka::KafkaSettings;
 use platform::kafka::producer::{Producer, SendError};
-use platform::kafka::tail::Tail;
+use platform::kafka::tails::Tails;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use wire::billed::Billed;
 
@@ -79,13 +79,13 @@ impl Publisher {
 /// Where publishing of a partition begins: behind the source of the last record in
 /// sms.billed, or at `stored` where that is further on. Blocks on Kafka elsewhere.
 pub(crate) async fn published(
-    kafka: &KafkaSettings,
+    tails: &Tails,
     topic: &str,
     partition: i32,
     stored: i64,
 ) -> anyhow::Result<i64> {
-    let (kafka, topic) = (kafka.clone(), topic.to_owned());
-    let last = tokio::task::spawn_blocking(move || Tail::new(&kafka)?.last(&topic, partition)).await??;
+    let topic = topic.to_owned();
+    let last = tails.read(move |tail| Ok(tail.last(&topic, partition)?)).await?;
     let Some(last) = last else { return Ok(stored) };
     let source = Billed::decode_source(&last.value).context("the last record of sms.billed")?;
     Ok(stored.max(source + 1))

@@ -107,6 +107,11 @@ impl Hand {
         topics
     }
 
+    /// Whether what is said of this assignment counts.
+    pub(crate) fn reads(&self, key: (usize, i32), serial: u64) -> bool {
+        self.parts.get(&key).is_some_and(|part| part.serial == serial && !part.stopped)
+    }
+
     fn drop_stale(&mut self) {
         let parts = &self.parts;
         self.waiting.retain(|(record, _)| counts(parts, record));

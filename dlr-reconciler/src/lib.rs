@@ -118,7 +118,6 @@ fn worker(
             chunks: settings.chunks_per_transaction,
             offsets: i64::from(settings.consumer.ahead_records / 2).max(1),
         },
-        transaction_timeout: Duration::from_millis(settings.transaction_timeout_ms),
         retry_longest: Duration::from_millis(settings.retry_longest_ms),
         pending_every,
         meters,

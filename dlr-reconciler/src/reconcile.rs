@@ -12,11 +12,10 @@ use crate::schedule::Schedule;
 use ledger::LedgerError;
 use platform::health::{Check, Health};
 use platform::kafka::budget::Budget;
-use platform::kafka::consumer::Records;
+use platform::kafka::consumer::{Batch, Records};
 use platform::lifecycle::Stop;
 use platform::ownership::{Beat, Change, Standing, clock};
-use platform::postgres::lost_a_race;
-use sqlx::PgPool;
+use platform::postgres::{Pool, lost_a_race};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +28,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 const STOPPED: &str = "undecodable_record";
 const PARKED: &str = "parked_record";
+const CANNOT_READ: &str = "dlr_reconciler_cannot_read";
 
 /// What a worker is made of.
 pub(crate) struct Parts {
@@ -36,7 +36,7 @@ pub(crate) struct Parts {
     pub(crate) records: Records,
     pub(crate) budget: Arc<Budget>,
     pub(crate) changes: mpsc::Receiver<Change>,
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     pub(crate) beat: Beat,
     pub(crate) check: Check,
     pub(crate) health: Health,
@@ -44,7 +44,6 @@ pub(crate) struct Parts {
     pub(crate) meters: Meters,
     pub(crate) schedule: Schedule,
     pub(crate) bounds: Bounds,
-    pub(crate) transaction_timeout: Duration,
     pub(crate) retry_longest: Duration,
     /// How often receipts that came before their chunk are looked through; nothing: another
     /// worker does that.
@@ -97,7 +96,7 @@ impl Worker {
                 biased;
                 () = stop.requested() => break,
                 Some(change) = self.with.changes.recv() => self.change(change)?,
-                Some(records) = self.with.records.next(), if self.hand.is_open() => self.hand.receive(records),
+                Some(batch) = self.with.records.next(), if self.hand.is_open() => self.receive(batch),
                 () = sleep_until(wake) => {}
             }
         }
@@ -105,6 +104,18 @@ impl Worker {
             self.store(topic).await;
         }
         Ok(())
+    }
+
+    /// A partition that cannot be read on stands still at its position; what was read of it
+    /// before is merged and stored.
+    fn receive(&mut self, batch: Batch) {
+        self.hand.receive(batch.records);
+        for one in batch.unreadable {
+            if self.hand.reads((one.topic, one.partition), one.serial) {
+                let subject = self.subject(one.topic, one.partition);
+                self.with.health.raise_alarm(CANNOT_READ, &subject, &one.to_string());
+            }
+        }
     }
 
     fn merge(&mut self) {
@@ -154,22 +165,18 @@ impl Worker {
         }
     }
 
-    /// Waits for the database, bounded, and shows that the loop does not stand still.
+    /// Waits for the database, and shows that the loop does not stand still.
     async fn alive<T, E: Into<Failure>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Failure> {
-        let work = timeout(self.with.transaction_timeout, work);
         tokio::pin!(work);
         loop {
-            match timeout(ROUND, &mut work).await {
-                Ok(Ok(result)) => return result.map_err(Into::into),
-                Ok(Err(_)) => return Err(Failure::TooLong),
-                Err(_) => {
-                    self.with.beat.tick();
-                    self.with.check.progress();
-                }
+            if let Ok(result) = timeout(ROUND, &mut work).await {
+                return result.map_err(Into::into);
             }
+            self.with.beat.tick();
+            self.with.check.progress();
         }
     }
 }
@@ -181,8 +188,6 @@ enum Failure {
     Ledger(#[from] LedgerError),
     #[error("postgres: {0}")]
     Postgres(#[from] sqlx::Error),
-    #[error("a transaction took too long")]
-    TooLong,
 }
 
 impl Failure {
@@ -190,7 +195,6 @@ impl Failure {
         match self {
             Failure::Ledger(error) => error.postgres().is_some_and(lost_a_race),
             Failure::Postgres(error) => lost_a_race(error),
-            Failure::TooLong => false,
         }
     }
 }

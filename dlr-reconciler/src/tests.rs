@@ -144,6 +144,25 @@ async fn a_record_that_must_not_be_skipped_stops_its_partition() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_position_that_kafka_does_not_have_stops_its_partition_of_its_topic_alone() {
+    let rig = Rig::new().await;
+    let topic = rig.topics.of(Stage::Billed, Lane::Standard);
+    let records: Vec<Bytes> = (0..3).map(|k| billed(chunk_id(k), 1, 1)).collect();
+    rig.send(&topic, 0, &records).await;
+    rig.move_position(&topic, 1, 7).await;
+    let running = rig.run(rig.settings()).await;
+    rig.until("it says so", async || !running.alarms().is_empty()).await;
+    assert_eq!(running.alarms(), [("dlr_reconciler_cannot_read", format!("{topic}/1"))]);
+    let attempts = rig.topics.of(Stage::Attempts, Lane::Standard);
+    rig.send(&attempts, 1, &[fence()]).await;
+    rig.until("the partition's other topics go on", async || rig.position(&attempts, 1).await == 1).await;
+    rig.until("other partitions go on", async || rig.position(&topic, 0).await == 3).await;
+    running.stop().await;
+    assert_eq!(rig.position(&topic, 1).await, 7, "nothing is skipped");
+    rig.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_while_the_database_refuses() {
     let rig = Rig::new().await;
     let running = rig.run(rig.settings()).await;

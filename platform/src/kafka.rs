@@ -2,11 +2,15 @@
 
 pub mod budget;
 pub mod consumer;
+mod edges;
 pub mod frontier;
+pub mod probe;
 pub mod producer;
 pub mod tail;
+pub mod tails;
 mod topic_ids;
 pub mod topics;
+pub mod unreadable;
 
 use rdkafka::ClientConfig;
 use serde::{Deserialize, Serialize};

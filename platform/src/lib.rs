@@ -5,6 +5,7 @@ pub mod health;
 pub mod http;
 pub mod install;
 pub mod kafka;
+pub mod lag;
 pub mod lifecycle;
 pub mod management;
 pub mod metrics;

@@ -11,6 +11,11 @@ pub const HTTP_REQUESTS: &str = "smshub_http_requests_total";
 pub const HTTP_SECONDS: &str = "smshub_http_request_seconds";
 /// Gauge: open connections of all HTTP servers.
 pub const HTTP_CONNECTIONS: &str = "smshub_http_connections";
+/// Gauge: records that stored positions are behind the ends of topics, by `role` and `topic`, in all
+/// partitions that this process holds.
+pub const LAG: &str = "smshub_lag_records";
+/// Gauge: the same of the partition that is furthest behind.
+pub const LAG_MAX: &str = "smshub_lag_max_records";
 
 /// Tells the recorder what they mean.
 pub(crate) fn describe() {
@@ -18,4 +23,6 @@ pub(crate) fn describe() {
     describe_counter!(HTTP_REQUESTS, "Answered requests by route, method and status");
     describe_histogram!(HTTP_SECONDS, Unit::Seconds, "Time from a request's head to its answer's head");
     describe_gauge!(HTTP_CONNECTIONS, "Open connections");
+    describe_gauge!(LAG, "Records between stored positions and ends of topics, all partitions held");
+    describe_gauge!(LAG_MAX, "Records between stored position and end, of the partition furthest behind");
 }

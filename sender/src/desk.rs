@@ -43,6 +43,15 @@ pub(crate) enum Wait {
     LookUp,
 }
 
+/// What a record of sms.billed was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// The answer to the next source.
+    New,
+    /// A late record of a former holder of the billing: passed over.
+    Again,
+}
+
 /// What may not be: a paid message would be passed over.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DeskError {
@@ -122,7 +131,7 @@ impl Desk {
         source: i64,
         paid: Option<Paid>,
         look_up_at: i64,
-    ) -> Result<(), DeskError> {
+    ) -> Result<Came, DeskError> {
         if source > self.last_source + 1 {
             return Err(DeskError::Hole { last: self.last_source, found: source });
         }
@@ -139,7 +148,7 @@ impl Desk {
             // What is left in it is of chunks that were done with before.
             self.scan = Scan::default();
         }
-        Ok(())
+        Ok(if repetition { Came::Again } else { Came::New })
     }
 
     fn begin(&mut self, offset: i64, paid: Paid, look_up_at: i64) {

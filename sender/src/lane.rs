@@ -3,7 +3,7 @@
 
 use crate::call::{Ended, Hold, Line};
 use crate::config::Settings;
-use crate::desk::{Desk, Paid};
+use crate::desk::{Came, Desk, Paid};
 use crate::metrics::Meters;
 use crate::poll::Held;
 use crate::scan::Scan;
@@ -11,7 +11,7 @@ use crate::take::{Began, Reader};
 use bytes::Bytes;
 use domain::lane::Lane;
 use platform::health::Check;
-use platform::kafka::consumer::{Flow, Record, Records};
+use platform::kafka::consumer::{Batch, Flow, Records};
 use platform::kafka::topics::Stage;
 use platform::lifecycle::Stop;
 use platform::ownership::{Beat, Change, Lease, Position, clock};
@@ -34,6 +34,8 @@ pub(crate) const AFTER_FAILURE: Duration = Duration::from_secs(1);
 pub(crate) const CANNOT_BEGIN: &str = "sender_cannot_begin";
 /// Alarm: sms.billed has a hole, or a record that cannot be read.
 const STOPPED: &str = "sender_partition_stopped";
+/// Alarm: the partition's next offset is not in sms.billed.
+const CANNOT_READ: &str = "sender_cannot_read";
 
 /// What a task of the loop tells it.
 pub(crate) struct Event {
@@ -184,7 +186,7 @@ impl LaneLoop {
         match change {
             Change::Taken { lease, positions } => {
                 let subject = format!("{}/{}", self.lane, lease.partition);
-                for code in [CANNOT_BEGIN, STOPPED] {
+                for code in [CANNOT_BEGIN, STOPPED, CANNOT_READ] {
                     self.common.health.clear_alarm(code, &subject);
                 }
                 self.begin(lease, &positions);
@@ -274,8 +276,8 @@ impl LaneLoop {
         self.held.insert(partition);
     }
 
-    fn take_in(&mut self, batch: Vec<Record>) {
-        for record in batch {
+    fn take_in(&mut self, batch: Batch) {
+        for record in batch.records {
             let partition = record.partition;
             let Some(part) = self.parts.get_mut(&partition).filter(|part| part.serial == record.serial)
             else {
@@ -292,9 +294,16 @@ impl LaneLoop {
                 };
                 Ok(desk.take(offset, billed.source, paid, look_up_at)?)
             });
-            if let Err(error) = taken {
+            match taken {
+                Ok(Came::New) => {}
+                Ok(Came::Again) => self.meters.repetitions.increment(1),
                 // A silent skip would be a paid message that is never sent.
-                self.stop_part(partition, STOPPED, &format!("offset {offset}: {error:#}"));
+                Err(error) => self.stop_part(partition, STOPPED, &format!("offset {offset}: {error:#}")),
+            }
+        }
+        for one in batch.unreadable {
+            if self.parts.get(&one.partition).is_some_and(|part| part.serial == one.serial) {
+                self.stop_part(one.partition, CANNOT_READ, &one.to_string());
             }
         }
     }

@@ -13,6 +13,8 @@ pub(crate) struct Meters {
     pub(crate) call_messages: Histogram,
     /// Questions after unknown outcomes.
     pub(crate) look_ups: Counter,
+    /// Records of sms.billed that answered what was answered before.
+    pub(crate) repetitions: Counter,
     /// Producers discarded.
     pub(crate) producers_discarded: Counter,
 }
@@ -29,6 +31,7 @@ impl Meters {
             calls: counter!("smshub_sender_calls_total", "lane" => lane),
             call_messages: histogram!("smshub_sender_call_messages", "lane" => lane),
             look_ups: counter!("smshub_sender_look_ups_total", "lane" => lane),
+            repetitions: counter!("smshub_sender_repetitions_total", "lane" => lane),
             producers_discarded: counter!("smshub_sender_producers_discarded_total", "lane" => lane),
         }
     }

@@ -6,6 +6,7 @@ use anyhow::Context;
 use domain::lane::Lane;
 use platform::kafka::KafkaSettings;
 use platform::kafka::tail::Tail;
+use platform::kafka::tails::Tails;
 use platform::kafka::topics::{Stage, Topics};
 use platform::ownership::Lease;
 use std::ops::Range;
@@ -25,7 +26,7 @@ pub(crate) struct Began {
 /// Where a lane's records are read by hand.
 #[derive(Clone)]
 pub(crate) struct Reader {
-    kafka: KafkaSettings,
+    tails: Tails,
     attempts: String,
     billed: String,
 }
@@ -33,7 +34,7 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new(kafka: &KafkaSettings, topics: &Topics, lane: Lane) -> Self {
         Reader {
-            kafka: kafka.clone(),
+            tails: Tails::new(kafka),
             attempts: topics.of(Stage::Attempts, lane),
             billed: topics.of(Stage::Billed, lane),
         }
@@ -49,13 +50,12 @@ impl Reader {
     ) -> anyhow::Result<Began> {
         let fence = writer.attempt(generation, lease.partition, lease.epoch, AttemptKind::Fence).await?;
         let (reader, partition) = (self.clone(), lease.partition);
-        let read = move || {
-            let tail = Tail::new(&reader.kafka)?;
-            let scan = reader.read(&tail, partition, point..fence + 1, Scan::default())?;
+        let read = move |tail: &Tail| {
+            let scan = reader.read(tail, partition, point..fence + 1, Scan::default())?;
             let scan_until = tail.bounds(&reader.billed, partition)?.end;
             anyhow::Ok((scan, scan_until))
         };
-        let (scan, scan_until) = tokio::task::spawn_blocking(read).await??;
+        let (scan, scan_until) = self.tails.read(read).await?;
         Ok(Began { fence, scan, scan_until })
     }
 
@@ -63,12 +63,11 @@ impl Reader {
     /// end there.
     pub(crate) async fn look_again(&self, lease: &Lease, fence: i64) -> anyhow::Result<Scan> {
         let (reader, partition, epoch) = (self.clone(), lease.partition, lease.epoch);
-        let read = move || {
-            let tail = Tail::new(&reader.kafka)?;
+        let read = move |tail: &Tail| {
             let end = tail.bounds(&reader.attempts, partition)?.end;
-            reader.read(&tail, partition, fence + 1..end, Scan::behind(epoch))
+            reader.read(tail, partition, fence + 1..end, Scan::behind(epoch))
         };
-        tokio::task::spawn_blocking(read).await?
+        self.tails.read(read).await
     }
 
     fn read(&self, tail: &Tail, partition: i32, range: Range<i64>, scan: Scan) -> anyhow::Result<Scan> {

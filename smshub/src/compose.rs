@@ -3,7 +3,8 @@
 //!
 //! Clients of Kafka in a process of all roles: a producer a lane for ingest (3), billing (3)
 //! and the sender (3), a consumer a lane for billing (3) and the sender (3), four for the
-//! reconciler, and short-lived ones for reading tails and for administration.
+//! reconciler, one that only asks (is Kafka there, where do topics end), and short-lived ones
+//! for reading tails (two a lane and role at once) and for administration.
 
 mod roles;
 mod standing;
@@ -13,14 +14,18 @@ use crate::target::Targets;
 use crate::{database, kafka};
 use anyhow::Context;
 use platform::health::Health;
+use platform::kafka::probe::Probe;
 use platform::kafka::topics::Topics;
+use platform::lag::Lag;
 use platform::lifecycle::{Lifecycle, Phase, termination};
 use platform::management::Management;
 use platform::ownership::{DataFolder, IdSource, Registration, heartbeat};
+use platform::postgres::pulse;
 use platform::role::Common;
 use platform::telemetry::{install_recorder, upkeep};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// What roles are started with.
@@ -43,7 +48,8 @@ pub(crate) async fn run(settings: Settings, targets: &Targets) -> anyhow::Result
 
     let registration = Registration { roles: targets.roles().to_vec(), mints: roles::mint(targets) };
     let mints = registration.mints;
-    let beating = heartbeat(pools.common().clone(), &settings.ownership, registration, folder).await;
+    let pulse = pulse(&settings.postgres, settings.ownership.answer_timeout())?;
+    let beating = heartbeat(pulse, &settings.ownership, registration, folder).await;
     let (heart, standing, ids) = beating.context("this process could not be registered")?;
 
     let health = Health::new();
@@ -53,8 +59,17 @@ pub(crate) async fn run(settings: Settings, targets: &Targets) -> anyhow::Result
         standing::Watch::new(&health, Arc::clone(&standing), mints.then(|| Arc::clone(&ids)), &settings);
     lifecycle.spawn("standing", Phase::Release, |stop| watch.run(stop));
 
+    let topics = Topics::new(&settings.kafka.topic_prefix, install.generation);
+    let probe = Arc::new(Probe::new(&settings.kafka, topics.receipts())?);
+    let check = health.check("kafka", Probe::STALE_AFTER);
+    let asking = Arc::clone(&probe);
+    lifecycle.spawn("kafka", Phase::Release, |stop| asking.watch(check, stop));
+    let lag = Lag::new(pools.common().clone(), probe, Arc::clone(&standing), targets.roles(), &topics);
+    let every = Duration::from_millis(settings.management.lag_every_ms);
+    lifecycle.spawn("lag", Phase::Release, move |stop| lag.run(every, stop));
+
     let common = Common {
-        topics: Topics::new(&settings.kafka.topic_prefix, install.generation),
+        topics,
         kafka: settings.kafka.clone(),
         ownership: settings.ownership.clone(),
         partitions: install.partitions,

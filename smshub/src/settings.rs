@@ -51,6 +51,8 @@ pub(crate) struct RuntimeSettings {
 pub(crate) struct ManagementSettings {
     /// Its address.
     pub(crate) listen: SocketAddr,
+    /// How often the gauges of lag are brought up to date, in milliseconds.
+    pub(crate) lag_every_ms: u64,
     /// What a client may ask of it.
     pub(crate) http: HttpLimits,
 }

@@ -74,7 +74,6 @@ impl Rig {
             pending_every_ms: 200,
             poll_schedule_s: vec![1],
             poll_window_s: 60,
-            transaction_timeout_ms: 10_000,
             retry_longest_ms: 200,
             stale_after_ms: 5_000,
         }
@@ -96,7 +95,7 @@ impl Rig {
         let folder = Arc::new(DataFolder::open(self.folder.path()).unwrap());
         let registration = Registration { roles: vec![Role::DlrReconciler], mints: false };
         let (beating, standing, _) =
-            heartbeat(self.pool().clone(), &ownership, registration, folder).await.unwrap();
+            heartbeat(self.schema.pools().common().clone(), &ownership, registration, folder).await.unwrap();
         let common = Common {
             pools: self.schema.pools().clone(),
             kafka: self.kafka.clone(),

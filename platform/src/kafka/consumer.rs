@@ -5,17 +5,18 @@
 //! in hand, and for each partition a bound on how far reading may run ahead of what is done.
 
 use super::budget::{Budget, Charge};
+use super::edges::edges;
+use super::unreadable::{Context, Meaning, STATISTICS_MS, Suspicion, Unreadable, Why, meaning};
 use super::{KafkaProblem, KafkaSettings};
 use bytes::Bytes;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Wakes the loop for commands, and for resuming what is paused.
@@ -23,6 +24,8 @@ const POLL: Duration = Duration::from_millis(20);
 const POLL_WHILE_PAUSED: Duration = Duration::from_millis(2);
 /// Records handed over together at most.
 const BATCH_MAX: usize = 512;
+/// How long the loop may wait for what the broker has of an unreadable partition.
+const ASKING: Duration = Duration::from_secs(2);
 
 /// Bounds of one consumer.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -73,21 +76,31 @@ enum Command {
     Unassign { topic: usize, partition: i32 },
 }
 
+/// What the loop hands over at once.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Records, in order within each partition.
+    pub records: Vec<Record>,
+    /// Partitions that cannot be read behind these records: the loop has given them up, and
+    /// nobody may skip what they cannot be read for.
+    pub unreadable: Vec<Unreadable>,
+}
+
 /// The worker's end of a consumer.
 pub struct Records {
-    batches: UnboundedReceiver<Vec<Record>>,
+    batches: UnboundedReceiver<Batch>,
     commands: mpsc::Sender<Command>,
     last_serial: u64,
 }
 
 impl Records {
-    /// The next records, in order within each partition. Nothing when the loop has ended.
-    pub async fn next(&mut self) -> Option<Vec<Record>> {
+    /// What was read next. Nothing when the loop has ended.
+    pub async fn next(&mut self) -> Option<Batch> {
         self.batches.recv().await
     }
 
-    /// Records that are already there, without waiting.
-    pub fn try_next(&mut self) -> Option<Vec<Record>> {
+    /// What is already there, without waiting.
+    pub fn try_next(&mut self) -> Option<Batch> {
         self.batches.try_recv().ok()
     }
 
@@ -114,22 +127,13 @@ impl Records {
     }
 }
 
-struct Context;
-
-impl ClientContext for Context {
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka consumer");
-    }
-}
-
-impl ConsumerContext for Context {}
-
 struct Assigned {
     serial: u64,
     flow: Arc<Flow>,
     /// The offset behind the newest record read.
     read: i64,
     paused: bool,
+    since: Instant,
 }
 
 /// The loop's end: give it a thread.
@@ -140,7 +144,8 @@ pub struct Consumer {
     budget: Arc<Budget>,
     ahead_max: i64,
     commands: mpsc::Receiver<Command>,
-    batches: UnboundedSender<Vec<Record>>,
+    batches: UnboundedSender<Batch>,
+    suspicion: Suspicion,
 }
 
 impl Consumer {
@@ -161,7 +166,8 @@ impl Consumer {
             // The default of one second leaves gaps when the queue has been full.
             .set("fetch.queue.backoff.ms", "20")
             .set("queued.max.messages.kbytes", (settings.consumer_queue_bytes / 1024).to_string())
-            .create_with_context(Context)?;
+            .set("statistics.interval.ms", STATISTICS_MS.to_string())
+            .create_with_context(Context::default())?;
         let (command_sender, commands) = mpsc::channel();
         // Unbounded in form only: what is inside is charged to the budget.
         let (batches, batch_receiver) = unbounded_channel();
@@ -173,6 +179,7 @@ impl Consumer {
             ahead_max: limits.ahead_records.into(),
             commands,
             batches,
+            suspicion: Suspicion::default(),
         };
         Ok((consumer, Records { batches: batch_receiver, commands: command_sender, last_serial: 0 }))
     }
@@ -182,8 +189,9 @@ impl Consumer {
         Arc::clone(&self.budget)
     }
 
-    /// Reads until `stopped` says so. An error is the end of the process: what a partition
-    /// cannot be read for (its offset is gone, its topic was made anew) nobody may skip.
+    /// Reads until `stopped` says so. What a single partition cannot be read for (its offset
+    /// is gone, its topic was deleted) goes to the worker, and the others go on; an error is
+    /// one of the client as a whole.
     pub fn run(mut self, stopped: impl Fn() -> bool) -> Result<(), KafkaProblem> {
         while !stopped() && !self.batches.is_closed() {
             while let Ok(command) = self.commands.try_recv() {
@@ -191,8 +199,11 @@ impl Consumer {
             }
             self.pause_and_resume()?;
             let any_paused = self.assigned.values().any(|assigned| assigned.paused);
-            let batch = self.read(if any_paused { POLL_WHILE_PAUSED } else { POLL })?;
-            if !batch.is_empty() && self.batches.send(batch).is_err() {
+            let records = self.read(if any_paused { POLL_WHILE_PAUSED } else { POLL })?;
+            let unreadable = self.give_up_unreadable()?;
+            let batch = Batch { records, unreadable };
+            let is_empty = batch.records.is_empty() && batch.unreadable.is_empty();
+            if !is_empty && self.batches.send(batch).is_err() {
                 break;
             }
         }
@@ -206,8 +217,8 @@ impl Consumer {
                 let mut list = TopicPartitionList::new();
                 list.add_partition_offset(self.name(topic), partition, Offset::Offset(from))?;
                 self.inner.incremental_assign(&list)?;
-                self.assigned
-                    .insert((topic, partition), Assigned { serial, flow, read: from, paused: false });
+                let assigned = Assigned { serial, flow, read: from, paused: false, since: Instant::now() };
+                self.assigned.insert((topic, partition), assigned);
             }
             Command::Unassign { topic, partition } => self.give_up(topic, partition)?,
         }
@@ -256,8 +267,12 @@ impl Consumer {
                     let record = take(&message, &self.topics, &mut self.assigned, &self.budget);
                     batch.extend(record);
                 }
-                Err(error) if passes(&error) => tracing::warn!(%error, "kafka consumer"),
-                Err(error) => return Err(error.into()),
+                Err(error) => match meaning(&error) {
+                    Meaning::Passes => tracing::warn!(%error, "kafka consumer"),
+                    Meaning::OutOfRange => self.suspicion.out_of_range(),
+                    Meaning::Missing => self.suspicion.missing(),
+                    Meaning::Fatal => return Err(error.into()),
+                },
             }
             if batch.len() >= BATCH_MAX || self.budget.is_spent() {
                 break;
@@ -265,6 +280,65 @@ impl Consumer {
             wait = Duration::ZERO;
         }
         Ok(batch)
+    }
+
+    /// Where errors of partitions were seen: whose they are.
+    fn give_up_unreadable(&mut self) -> Result<Vec<Unreadable>, KafkaProblem> {
+        let Some(statistics) = self.inner.context().statistics().filter(|_| self.suspicion.is_any()) else {
+            return Ok(vec![]);
+        };
+        let assigned = self.assigned.iter().map(|(key, assigned)| (*key, assigned.since));
+        let assigned = assigned.filter_map(|((topic, partition), since)| {
+            Some((self.topics.get(topic)?.as_str(), partition, since))
+        });
+        let suspects = self.suspicion.look(&statistics, assigned)?;
+        let (mut given_up, mut known) = (Vec::new(), HashMap::new());
+        for (name, partition, why) in suspects {
+            if why == Why::Missing {
+                let known = known.entry(name.clone()).or_insert_with(|| self.known(&name));
+                if known.as_ref().is_none_or(|known| known.contains(&partition)) {
+                    continue;
+                }
+            }
+            let Some(topic) = self.topics.iter().position(|topic| *topic == name) else { continue };
+            let Some(Assigned { serial, read, .. }) = self.assigned.get(&(topic, partition)) else {
+                continue;
+            };
+            let (serial, next) = (*serial, *read);
+            self.give_up(topic, partition)?;
+            given_up.push(Unreadable { topic, partition, serial, name, next, why });
+        }
+        self.say_what_is_kept(&mut given_up);
+        Ok(given_up)
+    }
+
+    /// The partitions of a topic, asked for again: a broker that has just started may not have
+    /// known its topics. The answer reaches the client library, too, which then goes on.
+    /// Nothing: nobody answered.
+    fn known(&self, topic: &str) -> Option<Vec<i32>> {
+        let metadata = self.inner.fetch_metadata(Some(topic), ASKING).ok()?;
+        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        Some(partitions.map(|known| known.id()).collect())
+    }
+
+    /// Adds what the broker has of the partitions, for a person; where it cannot be asked now,
+    /// nothing.
+    fn say_what_is_kept(&self, given_up: &mut [Unreadable]) {
+        let asked: Vec<_> = given_up.iter().filter(|one| one.why == Why::OutOfRange(None)).collect();
+        if asked.is_empty() {
+            return;
+        }
+        let asked: Vec<_> = asked.iter().map(|one| (one.name.as_str(), one.partition)).collect();
+        let kept = [Offset::Beginning, Offset::End].map(|edge| edges(&self.inner, &asked, edge, ASKING));
+        let [Ok(starts), Ok(ends)] = kept else { return };
+        for one in given_up {
+            let key = (one.name.clone(), one.partition);
+            if let (Why::OutOfRange(kept), Some(start), Some(end)) =
+                (&mut one.why, starts.get(&key), ends.get(&key))
+            {
+                *kept = Some(*start..*end);
+            }
+        }
     }
 
     fn name(&self, topic: usize) -> &str {
@@ -300,19 +374,4 @@ fn take(
         charge: budget.charge(value.len()),
         value,
     })
-}
-
-/// Whether the client library will recover from this by itself.
-fn passes(error: &KafkaError) -> bool {
-    let KafkaError::MessageConsumption(code) = error else { return false };
-    !matches!(
-        code,
-        RDKafkaErrorCode::AutoOffsetReset
-            | RDKafkaErrorCode::OffsetOutOfRange
-            | RDKafkaErrorCode::UnknownTopicOrPartition
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownPartition
-            | RDKafkaErrorCode::Fatal
-            | RDKafkaErrorCode::TopicAuthorizationFailed
-    )
 }

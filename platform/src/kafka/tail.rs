@@ -35,7 +35,8 @@ impl Tail {
             .set("group.id", "smshub-tail")
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "error")
-            .set("fetch.wait.max.ms", "50")
+            // Only what is there is read: a request that waited for more would hold up the next.
+            .set("fetch.wait.max.ms", "5")
             .set("fetch.queue.backoff.ms", "20")
             .set("queued.max.messages.kbytes", "16384")
             .create()?;
@@ -89,6 +90,10 @@ impl Tail {
         while quiet_since.elapsed() < self.timeout {
             let Some(message) = self.consumer.poll(Duration::from_millis(50)) else { continue };
             let message = message?;
+            if message.topic() != topic || message.partition() != partition {
+                // Of a stretch before, that was given up.
+                continue;
+            }
             quiet_since = Instant::now();
             if message.offset() < range.end {
                 each(TailRecord {

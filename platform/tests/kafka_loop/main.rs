@@ -4,9 +4,13 @@
 
 mod assignments;
 mod install;
+mod lag;
+mod probe;
 mod producer;
 mod reader;
 mod schedules;
 mod shared;
 mod tail;
+mod tails;
 mod topics;
+mod unreadable;

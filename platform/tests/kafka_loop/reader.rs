@@ -1,12 +1,12 @@
 //! A consumer loop on its thread, as a role runs it.
 
 use platform::kafka::budget::Budget;
-use platform::kafka::consumer::{Consumer, ConsumerLimits, Record, Records};
+use platform::kafka::consumer::{Batch, Consumer, ConsumerLimits, Record, Records};
 use platform::kafka::{KafkaProblem, KafkaSettings};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) struct Reader {
     pub(crate) records: Records,
@@ -24,10 +24,18 @@ impl Reader {
         Reader { records, budget, stopped, thread }
     }
 
-    /// The next batch, waited for.
+    /// The next batch, waited for, in which everything can be read.
     pub(crate) async fn next(&mut self) -> Vec<Record> {
-        let next = tokio::time::timeout(Duration::from_secs(30), self.records.next()).await;
-        next.expect("records come within 30 seconds").expect("the loop runs")
+        let Batch { records, unreadable } = self.next_batch().await;
+        assert!(unreadable.is_empty(), "{unreadable:?}");
+        records
+    }
+
+    /// The next batch, waited for: the client library takes half a minute to believe that a
+    /// topic is gone which it has just seen.
+    pub(crate) async fn next_batch(&mut self) -> Batch {
+        let next = tokio::time::timeout(Duration::from_secs(60), self.records.next()).await;
+        next.expect("something comes within 60 seconds").expect("the loop runs")
     }
 
     /// `count` records.
@@ -44,7 +52,7 @@ impl Reader {
         let deadline = tokio::time::Instant::now() + limit;
         let mut all = Vec::new();
         while let Ok(Some(batch)) = tokio::time::timeout_at(deadline, self.records.next()).await {
-            all.extend(batch);
+            all.extend(batch.records);
         }
         all
     }
@@ -52,17 +60,6 @@ impl Reader {
     /// Asks the loop to end, and gives its answer.
     pub(crate) fn stop(self) -> Result<(), KafkaProblem> {
         self.stopped.store(true, Ordering::Release);
-        self.thread.join().expect("the loop does not panic")
-    }
-
-    /// Waits until the loop ends by itself.
-    pub(crate) async fn ended(self) -> Result<(), KafkaProblem> {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !self.thread.is_finished() {
-            assert!(Instant::now() < deadline, "the loop goes on");
-            // Between two looks at a condition with a deadline.
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
         self.thread.join().expect("the loop does not panic")
     }
 }

@@ -115,7 +115,9 @@ async fn run(topic: String, shared: &Shared, limits: ConsumerLimits, seed: u64, 
         let wait = Duration::from_millis(if worker.in_hand.is_empty() { 50 } else { 0 });
         match tokio::time::timeout(wait, worker.reader.records.next()).await {
             Ok(batch) => {
-                worker.receive(batch.expect("the loop runs"));
+                let batch = batch.expect("the loop runs");
+                assert!(batch.unreadable.is_empty(), "{:?}", batch.unreadable);
+                worker.receive(batch.records);
                 quiet = 0;
             }
             Err(_) => quiet += u32::from(worker.in_hand.is_empty()),

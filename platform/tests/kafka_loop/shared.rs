@@ -5,12 +5,17 @@ use domain::lane::Lane;
 use platform::kafka::KafkaSettings;
 use platform::kafka::producer::{Acks, Producer};
 use platform::kafka::topics::{Stage, TopicAdmin, Topics};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use std::sync::{Arc, Mutex, Weak};
 
 /// The topics of one run.
 pub(crate) struct Shared {
     pub(crate) settings: KafkaSettings,
     pub(crate) topics: Topics,
+    /// Topics made besides.
+    others: Mutex<Vec<String>>,
 }
 
 static SHARED: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
@@ -21,18 +26,32 @@ impl Shared {
         if let Some(shared) = shared.upgrade() {
             return shared;
         }
-        let settings = testkit::kafka::settings();
-        let topics = Topics::new(&settings.topic_prefix, 1);
-        let admin = TopicAdmin::new(&settings).unwrap();
-        let made = block_on(admin.create(&topics)).unwrap();
-        assert_eq!(made.len(), 10);
-        let new = Arc::new(Shared { settings, topics });
+        let new = Shared::with(testkit::kafka::settings());
         *shared = Arc::downgrade(&new);
         new
     }
 
+    /// A set for one test alone.
+    pub(crate) fn with(settings: KafkaSettings) -> Arc<Shared> {
+        let topics = Topics::new(&settings.topic_prefix, 1);
+        let admin = TopicAdmin::new(&settings).unwrap();
+        let made = block_on(admin.create(&topics)).unwrap();
+        assert_eq!(made.len(), 10);
+        Arc::new(Shared { settings, topics, others: Mutex::default() })
+    }
+
     pub(crate) fn topic(&self, stage: Stage, lane: Lane) -> String {
         self.topics.of(stage, lane)
+    }
+
+    /// One more topic of four partitions, for a test that cannot share.
+    pub(crate) async fn another(&self, name: &str) -> String {
+        let name = format!("{}{name}", self.settings.topic_prefix);
+        let topic = NewTopic::new(&name, 4, TopicReplication::Fixed(1));
+        let made = admin(&self.settings).create_topics([&topic], &AdminOptions::new()).await.unwrap();
+        assert_eq!(made, [Ok(name.clone())]);
+        self.others.lock().unwrap().push(name.clone());
+        name
     }
 
     /// Records to a partition, each acknowledged, in order.
@@ -52,7 +71,15 @@ impl Drop for Shared {
         if let Ok(admin) = TopicAdmin::new(&self.settings) {
             let _ = block_on(admin.delete(&self.topics));
         }
+        let others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        let _ = block_on(admin(&self.settings).delete_topics(&others, &AdminOptions::new()));
     }
+}
+
+/// Kafka's administration, for what our own does not do.
+pub(crate) fn admin(settings: &KafkaSettings) -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", &settings.bootstrap).create().unwrap()
 }
 
 /// On a thread of its own: callers may be inside a runtime.

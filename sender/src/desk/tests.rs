@@ -206,8 +206,8 @@ fn a_hole_is_refused_and_a_repetition_is_passed() {
     let mut desk = Desk::new(5, 4, 0, Scan::default(), 0);
     let one = chunk(1, vec![1]);
     assert_eq!(desk.take(5, 6, paid(&budget, &one, 1), 0), Err(DeskError::Hole { last: 4, found: 6 }));
-    desk.take(5, 5, None, 0).unwrap();
-    desk.take(6, 3, paid(&budget, &one, 1), 0).unwrap();
+    assert_eq!(desk.take(5, 5, None, 0), Ok(Came::New));
+    assert_eq!(desk.take(6, 3, paid(&budget, &one, 1), 0), Ok(Came::Again));
     assert!(!desk.has_ready(), "a repetition is not sent again");
     assert_eq!(desk.stand(), Stand { frontier: 7, last_source: 5, point: 0 });
 }

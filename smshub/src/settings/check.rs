@@ -19,6 +19,7 @@ const QUEUE_BYTES_MAX: u64 = 2_097_151 << 10;
 pub(super) fn sections(settings: &Settings, violations: &mut Violations) {
     violations.range("runtime.worker_threads", settings.runtime.worker_threads, 0..=256);
     violations.range("runtime.blocking_threads", settings.runtime.blocking_threads, 8..=1_024);
+    violations.range("management.lag_every_ms", settings.management.lag_every_ms, 500..=600_000);
     postgres(settings, violations);
     kafka(settings, violations);
     ownership(settings, violations);
@@ -52,6 +53,7 @@ fn postgres(settings: &Settings, violations: &mut Violations) {
     violations.range("postgres.idle_in_transaction_timeout_ms", idle, 100..=60_000);
     let statement = postgres.statement_timeout_ms;
     violations.range("postgres.statement_timeout_ms", statement, postgres.lock_timeout_ms + 1..=600_000);
+    violations.range("postgres.answer_timeout_ms", postgres.answer_timeout_ms, statement + 1..=700_000);
 }
 
 fn kafka(settings: &Settings, violations: &mut Violations) {
@@ -116,8 +118,8 @@ pub(super) fn together(settings: &Settings, violations: &mut Violations) {
     below("management.http.drain_ms", management.http.drain_ms, shutdown.close_ms, "shutdown.close_ms");
     below("ownership.watchdog_ms", ownership.watchdog_ms, shutdown.drain_ms, "shutdown.drain_ms");
     // A loop that waits for Postgres as long as it may does not stand still.
-    let waits = postgres.acquire_timeout_ms.max(postgres.statement_timeout_ms);
-    below("postgres.statement_timeout_ms", waits, ownership.watchdog_ms, "ownership.watchdog_ms");
+    let waits = postgres.acquire_timeout_ms.max(postgres.answer_timeout_ms);
+    below("postgres.answer_timeout_ms", waits, ownership.watchdog_ms, "ownership.watchdog_ms");
 
     // A message that may still be sent must still be in Kafka, with a day to notice.
     let longest_hours = ingest.limits.ttl_seconds_max.div_ceil(3_600);
