@@ -48,7 +48,8 @@ create table receipt_poll (
     first_at  timestamptz not null,
     due       timestamptz not null
 ) with (fillfactor = 70);
-create index receipt_poll_due on receipt_poll (partition, lane, due);
+-- The order in which a partition's due chunks are found, page by page.
+create index receipt_poll_due on receipt_poll (lane, partition, due, chunk_id);
 
 -- Receipts that came before anything else was known of their chunk.
 create table pending_receipt (

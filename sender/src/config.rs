@@ -28,7 +28,7 @@ pub struct Settings {
     pub store_every_ms: u64,
     /// How often due receipts are looked for, in milliseconds.
     pub poll_look_ms: u64,
-    /// Chunks polled together at most.
+    /// Due chunks read at once, at most.
     pub poll_chunks: u32,
     /// A chunk that was asked about is asked about again only after its answer was taken
     /// in, or after so long, in milliseconds.

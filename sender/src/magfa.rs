@@ -227,9 +227,8 @@ fn matched(messages: &[Outgoing<'_>], answer: &SendAnswer) -> Vec<Sent> {
     messages
         .iter()
         .map(|message| {
-            let digits = message.recipient.get().to_string();
-            let element = by_id.get(&message.id.get()).or_else(|| by_recipient.get(last_ten(&digits)));
-            match element {
+            let by_recipient = || by_recipient.get(last_ten(&message.recipient.get().to_string()));
+            match by_id.get(&message.id.get()).or_else(by_recipient) {
                 Some(element) if element.status != 0 => Sent::Said(class_of(element.status), element.status),
                 Some(element) if element.id > 0 => Sent::Taken(element.id.to_string()),
                 _ => Sent::Unknown,

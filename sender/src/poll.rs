@@ -1,236 +1,164 @@
 //! Asking for receipts: chunks that are due, up to the operator's number of ids a call
-//! across chunks, and every answer, empty ones too, into sms.receipts.
+//! across chunks and partitions, and every answer, empty ones too, into sms.receipts.
+//!
+//! Nothing here has to be finished: what was not asked, not answered or not written is still
+//! due, and is asked again.
+
+mod due;
+mod held;
+mod places;
+mod question;
+mod under_way;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use held::Held;
 
 use crate::call::Line;
 use crate::config::Settings;
-use crate::magfa::{Polled, STATUSES_MAX};
-use domain::bits::Bits;
+use crate::magfa::STATUSES_MAX;
 use domain::id::ChunkId;
 use domain::lane::Lane;
-use domain::outcome::Receipt;
+use due::Due;
+use places::{Limits, Place, Places};
 use platform::lifecycle::Stop;
 use platform::ownership::clock;
+use platform::postgres::Pool;
 use platform::role::Common;
-use sqlx::PgPool;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use question::Asked;
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
-use wire::receipts::{MessageReceipt, ReceiptSlice, Receipts};
+use tokio::time::{MissedTickBehavior, interval};
+use under_way::UnderWay;
 
-/// The partitions that a lane's loop holds: those its poller asks for.
-#[derive(Clone, Default)]
-pub(crate) struct Held(Arc<Mutex<BTreeSet<i32>>>);
-
-impl Held {
-    pub(crate) fn insert(&self, partition: i32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(partition);
-    }
-
-    pub(crate) fn remove(&self, partition: i32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&partition);
-    }
-
-    fn all(&self) -> Vec<i32> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
-    }
-}
-
-/// A chunk that is due, with what may be asked about it.
-struct Due {
-    chunk: ChunkId,
-    partition: i32,
-    open: Bits,
-    due_ms: i64,
-    /// Operator's id → attempt and position.
-    ids: Vec<(String, u8, u8)>,
-}
-
-/// One message asked about.
-struct Asked {
-    operator_id: String,
-    chunk: ChunkId,
-    attempt: u8,
-    position: u8,
-}
+/// Chunks of one lane that were asked about and whose answers are not taken in yet, at most:
+/// some megabytes.
+const ASKED_MAX: usize = 100_000;
+/// How often all that is due is passed from the start, in milliseconds. It costs Postgres
+/// about a microsecond for each chunk whose answer is on its way.
+const FROM_START_MS: i64 = 2_000;
 
 /// One lane's poller.
 pub(crate) struct Poller {
-    pool: PgPool,
+    pool: Pool,
     settings: Settings,
     lane: Lane,
-    line: Arc<Line>,
     held: Held,
-    /// What was asked about and for which due time: its answer is on its way through Kafka.
-    asked: HashMap<ChunkId, (i64, i64)>,
+    places: Places,
+    /// What is asked next.
+    queue: VecDeque<Asked>,
+    under_way: UnderWay,
 }
-
-type DueRow = (i64, i32, String, i64);
-type IdsRow = (i64, i16, Vec<u8>, String);
 
 impl Poller {
     pub(crate) fn new(common: &Common, settings: &Settings, lane: Lane, line: Arc<Line>, held: Held) -> Self {
-        let pool = common.pools.lane(lane).clone();
-        Poller { pool, settings: settings.clone(), lane, line, held, asked: HashMap::new() }
+        Poller::on(common.pools.lane(lane).clone(), settings, lane, line, held)
+    }
+
+    fn on(pool: Pool, settings: &Settings, lane: Lane, line: Arc<Line>, held: Held) -> Self {
+        let limits = Limits {
+            asked_max: ASKED_MAX,
+            again_after_ms: i64::try_from(settings.poll_again_after_ms).unwrap_or(i64::MAX),
+            from_start_ms: FROM_START_MS,
+        };
+        Poller {
+            pool,
+            settings: settings.clone(),
+            lane,
+            held,
+            places: Places::new(limits),
+            queue: VecDeque::new(),
+            under_way: UnderWay::new(line, settings.questions_at_once),
+        }
     }
 
     pub(crate) async fn run(mut self, stop: Stop) -> anyhow::Result<()> {
-        loop {
-            tokio::select! {
-                () = stop.requested() => break,
-                () = tokio::time::sleep(Duration::from_millis(self.settings.poll_look_ms)) => {}
+        let mut looks = interval(Duration::from_millis(self.settings.poll_look_ms));
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !stop.is_requested() {
+            self.under_way.look_after();
+            self.ask();
+            if self.is_hungry() {
+                self.look().await;
+                continue;
             }
-            // As long as there is more than one look brings, without a pause.
-            while !stop.is_requested() {
-                match self.look().await {
-                    Ok(full) if full => {}
-                    Ok(_) => break,
-                    Err(error) => {
-                        tracing::warn!(%error, lane = %self.lane, "due receipts could not be looked for");
-                        break;
-                    }
+            tokio::select! {
+                () = stop.requested() => {}
+                () = self.under_way.next() => {}
+                _ = looks.tick(), if !self.places.is_open() => {
+                    self.places.begin(&self.held.all(), clock::boot_ms());
                 }
             }
         }
         Ok(())
     }
 
-    /// One look: returns whether there may be more.
-    async fn look(&mut self) -> Result<bool, sqlx::Error> {
-        let partitions = self.held.all();
-        if partitions.is_empty() {
-            return Ok(false);
+    /// Begins calls: only full ones as long as there may be more to fill them with.
+    fn ask(&mut self) {
+        let least = if self.places.is_open() { STATUSES_MAX } else { 1 };
+        while self.queue.len() >= least && self.under_way.has_room() {
+            let call = self.queue.drain(..self.queue.len().min(STATUSES_MAX)).collect();
+            self.under_way.ask(call);
         }
-        let now = clock::boot_ms();
-        let again_after = i64::try_from(self.settings.poll_again_after_ms).unwrap_or(i64::MAX);
-        self.asked.retain(|_, (_, at)| now - *at < again_after);
-        let due = self.due(&partitions).await?;
-        let full = due.len() >= usize::try_from(self.settings.poll_chunks).unwrap_or(usize::MAX);
-        for chunk in &due {
-            self.asked.insert(chunk.chunk, (chunk.due_ms, now));
-        }
-        let mut by_partition: BTreeMap<i32, Vec<Due>> = BTreeMap::new();
-        for chunk in due {
-            by_partition.entry(chunk.partition).or_default().push(chunk);
-        }
-        for (partition, chunks) in by_partition {
-            self.ask(partition, chunks).await;
-        }
-        Ok(full)
     }
 
-    async fn due(&self, partitions: &[i32]) -> Result<Vec<Due>, sqlx::Error> {
-        let (asked, asked_due): (Vec<i64>, Vec<i64>) =
-            self.asked.iter().map(|(chunk, (due, _))| (chunk.get(), *due)).unzip();
-        let rows: Vec<DueRow> = sqlx::query_as(
-            "select p.chunk_id, p.partition, p.open::text, (extract(epoch from p.due) * 1000)::bigint
-             from receipt_poll p
-             where p.partition = any($1) and p.lane = $2 and p.due <= clock_timestamp()
-               and not exists (select from unnest($3::bigint[], $4::bigint[]) as a (chunk, due)
-                               where a.chunk = p.chunk_id
-                                 and a.due = (extract(epoch from p.due) * 1000)::bigint)
-             order by p.due limit $5",
-        )
-        .bind(partitions)
-        .bind(self.lane.as_str())
-        .bind(asked)
-        .bind(asked_due)
-        .bind(i64::from(self.settings.poll_chunks))
-        .fetch_all(&self.pool)
-        .await?;
-        let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
-        let known: Vec<IdsRow> = sqlx::query_as(
-            "select chunk_id, attempt, positions, operator_ids from chunk_operator_ids where chunk_id = any($1)",
-        )
-        .bind(ids)
-        .fetch_all(&self.pool)
-        .await?;
-        let mut of_chunk: HashMap<i64, Vec<(String, u8, u8)>> = HashMap::new();
-        for (chunk, attempt, positions, operator_ids) in known {
-            let attempt = u8::try_from(attempt).unwrap_or(u8::MAX);
-            let ids = operator_ids.split('\n').zip(positions).filter(|(id, _)| !id.is_empty());
-            of_chunk
-                .entry(chunk)
-                .or_default()
-                .extend(ids.map(|(id, position)| (id.to_owned(), attempt, position)));
-        }
-        let read = |(chunk, partition, open, due_ms): DueRow| {
-            let ids = of_chunk.remove(&chunk).unwrap_or_default();
-            let open = Bits::from_bit_string(&open).ok()?;
-            Some(Due { chunk: ChunkId::new(chunk)?, partition, open, due_ms, ids })
-        };
-        Ok(rows.into_iter().filter_map(read).collect())
+    /// Whether another page is to be read: there may be one, and the queue is shorter than
+    /// what all calls at once take. So it never has more than that and one page.
+    fn is_hungry(&self) -> bool {
+        self.places.is_open() && self.queue.len() < self.settings.questions_at_once * STATUSES_MAX
     }
 
-    /// Asks about the chunks of one partition, several calls at once.
-    async fn ask(&self, partition: i32, chunks: Vec<Due>) {
-        let (questions, unaskable) = questions(chunks);
-        let mut calls = JoinSet::new();
-        if !unaskable.is_empty() {
-            calls.spawn(answer(Arc::clone(&self.line), partition, unaskable, HashMap::new()));
+    async fn look(&mut self) {
+        if let Err(error) = self.page().await {
+            tracing::warn!(%error, lane = %self.lane, "due receipts could not be looked for");
+            self.places.end();
         }
-        let mut questions = questions.into_iter().peekable();
-        while questions.peek().is_some() || !calls.is_empty() {
-            while calls.len() < self.settings.questions_at_once {
-                let call: Vec<Asked> = questions.by_ref().take(STATUSES_MAX).collect();
-                if call.is_empty() {
-                    break;
-                }
-                calls.spawn(question(Arc::clone(&self.line), partition, call));
+    }
+
+    /// Reads one page, and queues what is to be asked of it.
+    async fn page(&mut self) -> Result<(), sqlx::Error> {
+        let (lane, open) = (self.lane, self.places.open());
+        let chunks = usize::try_from(self.settings.poll_chunks).unwrap_or(usize::MAX);
+        let most = (chunks / open.len().max(1)).max(1);
+        let page = async |connection: &mut PgConnection| due::page(connection, lane, &open, most).await;
+        let mut pages = self.pool.within(page).await?;
+        for (partition, _) in &open {
+            self.sift(*partition, pages.entry(*partition).or_default(), most);
+        }
+        self.queue(&pages).await.inspect_err(|_| {
+            for (partition, page) in &pages {
+                self.places.forget(*partition, &places(page));
             }
-            if let Some(Err(error)) = calls.join_next().await {
-                tracing::error!(%error, "a poll died");
+        })
+    }
+
+    /// Leaves of a page what is to be asked about now.
+    fn sift(&mut self, partition: i32, page: &mut Vec<Due>, most: usize) {
+        let ask = self.places.take(partition, &places(page), page.len() >= most, clock::boot_ms());
+        page.retain(|due| ask.binary_search(&due.place).is_ok());
+    }
+
+    async fn queue(&mut self, pages: &BTreeMap<i32, Vec<Due>>) -> Result<(), sqlx::Error> {
+        let chunks: Vec<i64> = pages.values().flatten().map(|due| due.place.chunk).collect();
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        let ids = async |connection: &mut PgConnection| due::operator_ids(connection, chunks).await;
+        let mut ids = self.pool.within(ids).await?;
+        for (partition, page) in pages {
+            for Due { place, open } in page {
+                let Some(chunk) = ChunkId::new(place.chunk) else { continue };
+                let ids = ids.remove(&place.chunk).unwrap_or_default();
+                self.queue.extend(question::asked(*partition, chunk, *open, ids));
             }
         }
+        Ok(())
     }
 }
 
-/// What can be asked about, and open messages for which there is no operator's id to ask by:
-/// their due time moves on all the same.
-fn questions(chunks: Vec<Due>) -> (Vec<Asked>, Vec<Asked>) {
-    let (mut questions, mut unaskable) = (Vec::new(), Vec::new());
-    for due in chunks {
-        let mut left = due.open;
-        for (operator_id, attempt, position) in due.ids {
-            if left.contains(position) {
-                left.remove(position);
-                questions.push(Asked { operator_id, chunk: due.chunk, attempt, position });
-            }
-        }
-        for position in left.iter() {
-            unaskable.push(Asked { operator_id: String::new(), chunk: due.chunk, attempt: 1, position });
-        }
-    }
-    (questions, unaskable)
-}
-
-async fn question(line: Arc<Line>, partition: i32, asked: Vec<Asked>) {
-    let ids: Vec<&str> = asked.iter().map(|asked| asked.operator_id.as_str()).collect();
-    match line.magfa.poll(&ids).await {
-        Some(polled) => answer(line, partition, asked, polled).await,
-        // Asked again when the holding time is over.
-        None => tracing::warn!(partition, "the operator could not be asked for receipts"),
-    }
-}
-
-/// Writes the answers, empty ones too: consuming them moves the chunks' due times on.
-async fn answer(line: Arc<Line>, partition: i32, asked: Vec<Asked>, polled: HashMap<String, Polled>) {
-    let mut slices: BTreeMap<(ChunkId, u8), Vec<MessageReceipt>> = BTreeMap::new();
-    for asked in &asked {
-        let nothing = Polled { receipt: Receipt::Nothing, code: 0 };
-        let polled = polled.get(&asked.operator_id).copied().unwrap_or(nothing);
-        let receipt = MessageReceipt { position: asked.position, receipt: polled.receipt, code: polled.code };
-        slices.entry((asked.chunk, asked.attempt)).or_default().push(receipt);
-    }
-    let slices =
-        slices.into_iter().map(|((chunk, attempt), messages)| ReceiptSlice { chunk, attempt, messages });
-    let receipts = Receipts {
-        connector: line.connector.clone(),
-        at: clock::unix_now(),
-        polled: true,
-        slices: slices.collect(),
-    };
-    if let Err(error) = line.writer.receipts(partition, &receipts).await {
-        tracing::warn!(partition, %error, "receipts were not written; they will be asked for again");
-    }
+fn places(page: &[Due]) -> Vec<Place> {
+    page.iter().map(|due| due.place).collect()
 }

@@ -1,0 +1,69 @@
+//! What an operator is asked in one call, and what its answer is written as.
+
+use super::due::OperatorId;
+use crate::magfa::Polled;
+use domain::bits::Bits;
+use domain::id::ChunkId;
+use domain::outcome::Receipt;
+use domain::time::UnixMillis;
+use std::collections::{BTreeMap, HashMap};
+use wire::receipts::{MessageReceipt, ReceiptSlice, Receipts};
+
+/// One message asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) partition: i32,
+    pub(super) chunk: ChunkId,
+    pub(super) attempt: u8,
+    pub(super) position: u8,
+    /// Nothing: there is no id to ask by. Its due time moves on all the same.
+    pub(super) operator_id: Option<String>,
+}
+
+/// The open messages of a chunk.
+pub(super) fn asked(partition: i32, chunk: ChunkId, open: Bits, ids: Vec<OperatorId>) -> Vec<Asked> {
+    let mut left = open;
+    let mut asked = Vec::with_capacity(open.len());
+    for (operator_id, attempt, position) in ids {
+        if left.contains(position) {
+            left.remove(position);
+            asked.push(Asked { partition, chunk, attempt, position, operator_id: Some(operator_id) });
+        }
+    }
+    asked.extend(left.iter().map(|position| Asked {
+        partition,
+        chunk,
+        attempt: 1,
+        position,
+        operator_id: None,
+    }));
+    asked
+}
+
+/// The answer to a call as records, one for each partition. Empty answers are among them:
+/// consuming them moves the chunks' due times on.
+pub(super) fn records(
+    connector: &str,
+    at: UnixMillis,
+    asked: &[Asked],
+    polled: &HashMap<String, Polled>,
+) -> BTreeMap<i32, Receipts> {
+    let mut slices: BTreeMap<(i32, ChunkId, u8), Vec<MessageReceipt>> = BTreeMap::new();
+    for asked in asked {
+        let nothing = Polled { receipt: Receipt::Nothing, code: 0 };
+        let id = asked.operator_id.as_ref();
+        let Polled { receipt, code } = id.and_then(|id| polled.get(id)).copied().unwrap_or(nothing);
+        let of = (asked.partition, asked.chunk, asked.attempt);
+        slices.entry(of).or_default().push(MessageReceipt { position: asked.position, receipt, code });
+    }
+    let empty = || Receipts { connector: connector.to_owned(), at, polled: true, slices: Vec::new() };
+    let mut records: BTreeMap<i32, Receipts> = BTreeMap::new();
+    for ((partition, chunk, attempt), messages) in slices {
+        let record = records.entry(partition).or_insert_with(empty);
+        record.slices.push(ReceiptSlice { chunk, attempt, messages });
+    }
+    records
+}
+
+#[cfg(test)]
+mod tests;
