@@ -15,7 +15,8 @@ result_file() {
 # report_head: commit, machine, versions, settings. Told before the load begins.
 report_head() {
   local changed='' shape='one process, `--target all`' load
-  [[ -z $(git -C "$ROOT" status --porcelain) ]] || changed=', with changes that were not committed'
+  # The file that this goes into is there already.
+  [[ -z $(git -C "$ROOT" status --porcelain -- ':!benches/results') ]] || changed=', with changes that were not committed'
   [[ -z ${SPLIT:-} ]] || shape='a process for each role'
   read -r load _ </proc/loadavg
   cat <<TEXT
