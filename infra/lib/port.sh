@@ -5,13 +5,17 @@
 # answered (loopback or all addresses, IPv4 or IPv6).
 port_inode() {
   local hex
+  local -a tables=(/proc/net/tcp)
+  # A kernel without IPv6 has no such table.
+  [[ ! -r /proc/net/tcp6 ]] || tables+=(/proc/net/tcp6)
   hex=$(printf '%04X' "$1")
-  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port="$hex" '
+  # No pipe: awk stops reading at the first hit, and whoever wrote to it would die of that.
+  awk -v port="$hex" '
     $4 == "0A" {
       split($2, at, ":")
       if (at[2] == port && (at[1] == "0100007F" || at[1] ~ /^0+$/ ||
           at[1] == "0000000000000000FFFF00000100007F")) { print $10; exit }
-    }'
+    }' "${tables[@]}"
 }
 
 # port_holder INODE: prints " by process N (name)" when this user may see it.
