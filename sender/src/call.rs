@@ -1,7 +1,9 @@
 //! One call to an operator: intent, last check, the bytes, outcome. And one look-up.
 
 use crate::attempts::{Broken, Generation, Writer};
+use crate::connector::Connector;
 use crate::desk::Leaving;
+use crate::gate::Signal;
 use crate::magfa::{Class, LookUp, Magfa, Outgoing, Sent};
 use domain::bits::Bits;
 use domain::id::ChunkId;
@@ -21,7 +23,7 @@ pub(crate) struct Hold {
 
 /// What calls of one lane and connector need.
 pub(crate) struct Line {
-    pub(crate) connector: String,
+    pub(crate) connector: Arc<Connector>,
     pub(crate) magfa: Magfa,
     pub(crate) writer: Arc<Writer>,
 }
@@ -47,6 +49,8 @@ pub(crate) enum Ended {
     },
     /// The operator could not be asked.
     NoAnswer(Leaving),
+    /// The operator, or the hold, was not ready for the question: it does not count.
+    AskLater(Leaving),
     /// The hold on the partition was over before the bytes went out.
     NotHeld(Vec<Leaving>),
     /// The producer broke: the partition starts over.
@@ -56,7 +60,8 @@ pub(crate) enum Ended {
 impl Line {
     /// Makes a call.
     pub(crate) async fn call(&self, hold: &Hold, messages: Vec<Leaving>) -> Ended {
-        let intent = AttemptKind::Intent { connector: self.connector.clone(), slices: intents(&messages) };
+        let intent =
+            AttemptKind::Intent { connector: self.connector.name.clone(), slices: intents(&messages) };
         if let Err(error) = self.record(hold, intent).await {
             return broken(&error);
         }
@@ -66,6 +71,7 @@ impl Line {
         }
         let outgoing: Vec<Outgoing<'_>> = messages.iter().filter_map(outgoing).collect();
         let sent = self.magfa.send(&outgoing).await;
+        self.connector.heard(signal(&sent));
         let outcomes = messages.iter().zip(sent).map(|(message, sent)| (message, outcome_of(sent))).collect();
         self.write(hold, outcomes).await
     }
@@ -83,13 +89,22 @@ impl Line {
     /// Asks what became of a message whose outcome is unknown.
     pub(crate) async fn look_up(&self, hold: &Hold, message: Leaving) -> Ended {
         let id = message.chunk.id.message(message.position);
-        let outcome = match self.magfa.look_up(id).await {
+        let found = self.magfa.look_up(id).await;
+        self.connector.heard(match &found {
+            LookUp::Said(Class::Stop, code) => Signal::RefusesUs(*code),
+            LookUp::Said(Class::Throttle, _) => Signal::TooMuch,
+            LookUp::NoAnswer => Signal::NoAnswer,
+            LookUp::Known(_) | LookUp::NeverSeen | LookUp::Said(..) => Signal::Answered,
+        });
+        let outcome = match found {
             LookUp::Known(operator_id) => (Outcome::Taken, 0, operator_id),
             LookUp::NeverSeen => (Outcome::NotSent, 0, String::new()),
-            LookUp::NoAnswer => return Ended::NoAnswer(message),
+            // The question was refused: that says nothing of the message.
+            LookUp::Said(Class::Stop | Class::Throttle, _) => return Ended::AskLater(message),
+            LookUp::Said(..) | LookUp::NoAnswer => return Ended::NoAnswer(message),
         };
         if !hold.lease.holds() {
-            return Ended::NoAnswer(message);
+            return Ended::AskLater(message);
         }
         self.write(hold, vec![(&message, outcome)]).await
     }
@@ -108,7 +123,7 @@ impl Line {
                 code: *code,
             })
             .collect();
-        let kind = AttemptKind::Outcomes { connector: self.connector.clone(), slices: slices(outcomes) };
+        let kind = AttemptKind::Outcomes { connector: self.connector.name.clone(), slices: slices(outcomes) };
         match self.record(hold, kind).await {
             Ok(offset) => Ended::Wrote { offset, heard },
             Err(error) => broken(&error),
@@ -129,6 +144,24 @@ fn outgoing(message: &Leaving) -> Option<Outgoing<'_>> {
         line: &message.chunk.line,
         text: &message.chunk.text(index)?.body,
     })
+}
+
+/// What a call says of the connector: the gravest of its answers.
+fn signal(sent: &[Sent]) -> Signal {
+    let said = |class| {
+        sent.iter().find_map(|sent| match sent {
+            Sent::Said(said, code) if *said == class => Some(*code),
+            _ => None,
+        })
+    };
+    if let Some(code) = said(Class::Stop) {
+        return Signal::RefusesUs(code);
+    }
+    if said(Class::Throttle).is_some() {
+        return Signal::TooMuch;
+    }
+    let unheard = |sent: &Sent| matches!(sent, Sent::Unreached | Sent::Unknown);
+    if !sent.is_empty() && sent.iter().all(unheard) { Signal::NoAnswer } else { Signal::Answered }
 }
 
 fn outcome_of(sent: Sent) -> (Outcome, i16, String) {

@@ -24,6 +24,19 @@ pub struct Settings {
     pub retry_first_ms: u64,
     /// The longest pause before a message is tried again, in milliseconds.
     pub retry_longest_ms: u64,
+    /// Tries in vain after which a message is a dead letter. An operator's "too much" is none.
+    pub tries_max: u8,
+    /// A chunk that only waits, and longer than this, is kept in the table `deferred`, in
+    /// milliseconds.
+    pub defer_after_ms: u64,
+    /// How often that table is looked into for what is due, in milliseconds.
+    pub deferred_look_ms: u64,
+    /// Chunks of it in hand at most, for each lane.
+    pub deferred_in_hand: usize,
+    /// Rows of it at most, for each partition of a lane: then the partition waits.
+    pub deferred_rows_max: u32,
+    /// Octets of their records at most, for each partition of a lane.
+    pub deferred_octets_max: u64,
     /// How often the positions are stored, in milliseconds.
     pub store_every_ms: u64,
     /// How often due receipts are looked for, in milliseconds.
@@ -85,6 +98,56 @@ pub struct MagfaSettings {
     pub call_timeout_ms: u64,
     /// Messages in one call at most: the operator takes 100.
     pub call_messages: usize,
+    /// How fast it is fed, and when it is left alone.
+    #[serde(default)]
+    pub limits: ConnectorLimits,
+}
+
+/// How fast an operator is fed, and when it is left alone. All processes together keep its
+/// rate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConnectorLimits {
+    /// Messages a second, of all processes and lanes together; 0: as many as it takes.
+    pub messages_per_second: u32,
+    /// Look-ups of unknown outcomes a second, for each process.
+    pub look_ups_per_second: u32,
+    /// Calls in a row without an answer before it is only probed.
+    pub breaker_failures: u32,
+    /// How long it is left alone before the first probe, in milliseconds; doubled each time
+    /// that one fails.
+    pub breaker_first_ms: u64,
+    /// How long it is left alone at most, in milliseconds.
+    pub breaker_longest_ms: u64,
+}
+
+impl Default for ConnectorLimits {
+    fn default() -> Self {
+        ConnectorLimits {
+            messages_per_second: 0,
+            look_ups_per_second: 50,
+            breaker_failures: 5,
+            breaker_first_ms: 1_000,
+            breaker_longest_ms: 30_000,
+        }
+    }
+}
+
+impl ConnectorLimits {
+    /// Messages a second; nothing: as many as it takes.
+    pub fn permitted(&self) -> Option<f64> {
+        (self.messages_per_second > 0).then_some(f64::from(self.messages_per_second))
+    }
+
+    fn check(&self, key: &impl Fn(&str) -> String, violations: &mut Violations) {
+        let key = |setting: &str| key(&format!("limits.{setting}"));
+        violations.check(check_range(&key("messages_per_second"), self.messages_per_second, 0..=1_000_000));
+        violations.check(check_range(&key("look_ups_per_second"), self.look_ups_per_second, 1..=10_000));
+        violations.check(check_range(&key("breaker_failures"), self.breaker_failures, 1..=1_000));
+        violations.check(check_range(&key("breaker_first_ms"), self.breaker_first_ms, 50..=60_000));
+        let longest = self.breaker_first_ms..=3_600_000;
+        violations.check(check_range(&key("breaker_longest_ms"), self.breaker_longest_ms, longest));
+    }
 }
 
 impl Settings {
@@ -103,6 +166,16 @@ impl Settings {
         violations.check(check_range("sender.questions_at_once", self.questions_at_once, 1..=64));
         violations.check(check_range("sender.poll_chunks", self.poll_chunks, 1..=5_000));
         violations.check(check_range("sender.store_every_ms", self.store_every_ms, 20..=5_000));
+        violations.check(check_range("sender.tries_max", self.tries_max, 1..=100));
+        violations.check(check_range("sender.defer_after_ms", self.defer_after_ms, 100..=600_000));
+        violations.check(check_range("sender.deferred_look_ms", self.deferred_look_ms, 50..=60_000));
+        violations.check(check_range("sender.deferred_in_hand", self.deferred_in_hand, 1..=10_000));
+        violations.check(check_range("sender.deferred_rows_max", self.deferred_rows_max, 1..=10_000_000));
+        violations.check(check_range(
+            "sender.deferred_octets_max",
+            self.deferred_octets_max,
+            1 << 20..=1 << 40,
+        ));
         for lane in Lane::ALL {
             let connector = self.routes.of(lane);
             if !self.connectors.contains_key(connector) {
@@ -115,6 +188,7 @@ impl Settings {
             let key = |setting: &str| format!("sender.connectors.{name}.{setting}");
             violations.check(check_range(&key("call_messages"), connector.call_messages, 1..=100));
             violations.check(check_range(&key("call_timeout_ms"), connector.call_timeout_ms, 100..=60_000));
+            connector.limits.check(&key, violations);
             if !connector.base_url.starts_with("http://") && !connector.base_url.starts_with("https://") {
                 violations.check(Err(Violation::new(key("base_url"), "an http or https address")));
             }

@@ -1,17 +1,23 @@
 //! The desk of one partition: which chunks are in hand, what may be sent now, what waits,
 //! and how far everything is done. Pure: time comes in, decisions go out.
 
+mod deferral;
 mod flight;
+mod ready;
 
+use crate::deferred::Why;
 use crate::scan::{Scan, Stands};
+use bytes::Bytes;
+pub(crate) use deferral::Unsaved;
 use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::outcome::Outcome;
 use domain::time::UnixMillis;
-use flight::Flight;
+use flight::{Flight, Work};
 use platform::kafka::budget::Charge;
 use platform::kafka::frontier::{Frontier, FrontierMisuse};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use ready::Ready;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use wire::submitted::Chunk;
 
@@ -22,7 +28,18 @@ const EXPIRED_MAX: usize = 1_000;
 pub(crate) struct Paid {
     pub(crate) chunk: Arc<Chunk>,
     pub(crate) paid: u16,
+    /// The record, envelope and all.
+    pub(crate) record: Bytes,
     pub(crate) charge: Charge,
+}
+
+/// The time, by the two clocks that are needed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    /// Of the clock that never goes back, in milliseconds.
+    pub(crate) boot: i64,
+    /// The database's time of day.
+    pub(crate) unix: UnixMillis,
 }
 
 /// One message that leaves the desk: for a call, or because its time is over.
@@ -34,13 +51,15 @@ pub(crate) struct Leaving {
     pub(crate) attempt: u8,
 }
 
-/// Why a message waits.
+/// What a message waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// It may be tried again.
-    Retry,
-    /// The operator is to be asked whether it has it.
-    LookUp,
+pub(crate) struct Wait {
+    /// Until when, by the clock that never goes back, in milliseconds.
+    pub(crate) at: i64,
+    /// For what.
+    pub(crate) why: Why,
+    /// The operator's code that made it wait, zero where there is none.
+    pub(crate) code: i16,
 }
 
 /// What a record of sms.billed was.
@@ -74,15 +93,21 @@ pub(crate) struct Desk {
     last_source: i64,
     source_below: i64,
     flights: HashMap<ChunkId, Flight>,
-    ready: VecDeque<(ChunkId, Bits)>,
+    ready: Ready,
+    /// Of retries and dead letters.
     retries: Waiting,
     look_ups: Waiting,
     waits: u64,
     /// Behind the newest record of sms.attempts that is known to be ours and acknowledged.
     attempts_end: i64,
+    /// Offsets of chunks that were in the table when this desk began.
+    ahead: BTreeSet<i64>,
+    /// Ready when their time was over.
+    over: Vec<(ChunkId, Bits)>,
     scan: Scan,
     /// Offsets of sms.billed from here on came after the scan: it knows nothing of them.
     scan_until: i64,
+    unsaved: Unsaved,
 }
 
 /// What the position transaction stores.
@@ -98,28 +123,40 @@ pub(crate) struct Stand {
 
 impl Desk {
     /// A desk at the stored position, with what a scan up to our fence found of offsets of
-    /// sms.billed below `scan_until`. `attempts_end` lies behind the fence.
+    /// sms.billed below `scan_until`. `attempts_end` lies behind the fence; `ahead` are the
+    /// offsets from the frontier on of chunks that are in the table.
     pub(crate) fn new(
         frontier: i64,
         last_source: i64,
         attempts_end: i64,
         scan: Scan,
         scan_until: i64,
+        ahead: BTreeSet<i64>,
     ) -> Self {
-        let scan = if frontier < scan_until { scan } else { Scan::default() };
         Desk {
+            ahead,
             frontier: Frontier::new(frontier),
             sources: VecDeque::new(),
             last_source,
             source_below: last_source,
             flights: HashMap::new(),
-            ready: VecDeque::new(),
+            ready: Ready::default(),
             retries: Waiting::new(),
             look_ups: Waiting::new(),
             waits: 0,
             attempts_end,
+            over: Vec::new(),
             scan,
             scan_until,
+            unsaved: Unsaved::default(),
+        }
+    }
+
+    /// All rows of the table that the scan speaks of are loaded: what is left in it is of
+    /// records that are still to come, if any are.
+    pub(crate) fn loaded(&mut self) {
+        if self.frontier.next() >= self.scan_until {
+            self.scan = Scan::default();
         }
     }
 
@@ -138,7 +175,9 @@ impl Desk {
         let repetition = source <= self.last_source;
         self.last_source = self.last_source.max(source);
         self.frontier.open(offset)?;
-        let paid = paid.filter(|_| !repetition);
+        // What is in the table already is not to be done from here.
+        let in_table = self.ahead.remove(&offset);
+        let paid = paid.filter(|_| !repetition && !in_table);
         self.sources.push_back((offset, source, paid.as_ref().map(|paid| paid.chunk.id)));
         match paid {
             Some(paid) => self.begin(offset, paid, look_up_at),
@@ -152,51 +191,78 @@ impl Desk {
     }
 
     fn begin(&mut self, offset: i64, paid: Paid, look_up_at: i64) {
-        let id = paid.chunk.id;
+        let (id, account) = (paid.chunk.id, paid.chunk.account);
         let past = self.scan.remove(id);
         let flight = Flight::new(offset, paid, past.as_ref());
         let open = flight.work.as_ref().map_or(Bits::EMPTY, |work| work.open);
         let unclear = open.intersection(past.map_or(Bits::EMPTY, |past| past.bits(Stands::Open)));
         self.flights.insert(id, flight);
         for position in unclear.iter() {
-            self.wait(id, position, look_up_at, Wait::LookUp);
+            self.wait(id, position, Wait { at: look_up_at, why: Why::LookUp, code: 0 });
         }
         let now = open.minus(unclear);
         if !now.is_empty() {
-            self.ready.push_back((id, now));
+            self.ready.push(account, id, now);
         }
         self.finish(id);
     }
 
-    /// Messages for one call, at most `max`, with recipients that differ; and messages whose
-    /// time is over at `now`, at most [`EXPIRED_MAX`].
-    pub(crate) fn next_call(&mut self, max: usize, now: UnixMillis) -> (Vec<Leaving>, Vec<Leaving>) {
-        let (mut call, mut expired) = (Vec::new(), Vec::new());
+    /// Messages for one call, at most `max`, with recipients that differ. What is over at `now`
+    /// stays: [`Desk::expired`] finds it.
+    pub(crate) fn next_call(&mut self, max: usize, now: UnixMillis) -> Vec<Leaving> {
+        let mut call = Vec::new();
         let mut recipients = HashSet::new();
-        while let Some((id, bits)) = self.ready.pop_front() {
+        while call.len() < max {
+            let Some((account, id, bits)) = self.ready.pop() else { break };
             let Some(flight) = self.flights.get_mut(&id) else { continue };
             let Some(work) = flight.work.as_mut() else { continue };
+            if now >= work.send_by() {
+                self.over.push((id, bits));
+                continue;
+            }
             // Whatever we write from now on lies at or above what is acknowledged now.
-            flight.first_intent.get_or_insert(self.attempts_end);
-            let over = now >= work.chunk.send_by;
+            flight.first_record.get_or_insert(self.attempts_end);
             let mut left = bits.intersection(work.open);
             for position in left.iter() {
-                if over && expired.len() == EXPIRED_MAX || !over && call.len() == max {
-                    break;
-                }
                 let recipient = work.chunk.recipients.get(usize::from(position)).copied();
-                if !over && !recipients.insert(recipient) {
+                if call.len() == max || !recipients.insert(recipient) {
                     break;
                 }
                 left.remove(position);
-                if over { expired.push(work.as_it_is(position)) } else { call.push(work.attempt(position)) }
+                call.push(work.attempt(position));
             }
             if !left.is_empty() {
-                self.ready.push_front((id, left));
+                self.ready.put_back(account, id, left);
                 break;
             }
         }
-        (call, expired)
+        call
+    }
+
+    /// Messages that nobody took before `send_by`, wherever they stand in the queue, at most
+    /// [`EXPIRED_MAX`].
+    pub(crate) fn expired(&mut self, now: UnixMillis) -> Vec<Leaving> {
+        let flights = &self.flights;
+        let over = |id: ChunkId| {
+            flights.get(&id).and_then(|flight| flight.work.as_ref()).is_none_or(|work| now >= work.send_by())
+        };
+        let mut taken = std::mem::take(&mut self.over);
+        taken.extend(self.ready.take_out(EXPIRED_MAX, over));
+        let mut expired = Vec::new();
+        for (id, bits) in taken {
+            let Some(flight) = self.flights.get_mut(&id) else { continue };
+            let Some(work) = flight.work.as_mut() else { continue };
+            flight.first_record.get_or_insert(self.attempts_end);
+            let mut left = bits.intersection(work.open);
+            for position in left.iter().take(EXPIRED_MAX.saturating_sub(expired.len())) {
+                left.remove(position);
+                expired.push(work.as_it_is(position));
+            }
+            if !left.is_empty() {
+                self.over.push((id, left));
+            }
+        }
+        expired
     }
 
     /// Whether anything could be sent now.
@@ -204,42 +270,86 @@ impl Desk {
         !self.ready.is_empty()
     }
 
-    /// Makes what is to be retried at `now` ready.
+    /// Chunks of which messages could be sent now.
+    pub(crate) fn backlog(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Makes what is to be retried at `now`, and dead letters whose time is over, ready.
     pub(crate) fn retry_due(&mut self, now: i64) {
         while let Some((id, position)) = next_due(&mut self.retries, now) {
-            self.ready.push_back((id, [position].into_iter().collect()));
+            let over = self.over_waiting(id, position, now, |why| why != Why::LookUp);
+            if let Some(account) = over.map(|work| work.chunk.account) {
+                self.ready.push(account, id, [position].into_iter().collect());
+            }
         }
     }
 
-    /// Messages about which the operator is to be asked at `now`, at most `max`.
-    pub(crate) fn look_ups_due(&mut self, now: i64, max: usize) -> Vec<Leaving> {
-        let mut due = Vec::new();
-        while due.len() < max {
-            let Some((id, position)) = next_due(&mut self.look_ups, now) else { break };
-            let work = self.flights.get(&id).and_then(|flight| flight.work.as_ref());
-            due.extend(work.filter(|work| work.open.contains(position)).map(|work| work.as_it_is(position)));
+    /// A message about which the operator is to be asked at `now`.
+    pub(crate) fn next_look_up(&mut self, now: i64) -> Option<Leaving> {
+        while let Some((id, position)) = next_due(&mut self.look_ups, now) {
+            let over = self.over_waiting(id, position, now, |why| why == Why::LookUp);
+            if let Some(leaving) = over.map(|work| work.as_it_is(position)) {
+                self.will_write(id);
+                return Some(leaving);
+            }
         }
-        due
+        None
     }
 
-    /// A message waits until `at`.
-    pub(crate) fn wait(&mut self, chunk: ChunkId, position: u8, at: i64, why: Wait) {
+    /// A message waits.
+    pub(crate) fn wait(&mut self, chunk: ChunkId, position: u8, wait: Wait) {
+        let work = self.flights.get_mut(&chunk).and_then(|flight| flight.work.as_mut());
+        let Some(message) = work.and_then(|work| work.message_mut(position)) else { return };
+        message.waits = Some(wait);
         self.waits += 1;
-        let waiting = match why {
-            Wait::Retry => &mut self.retries,
-            Wait::LookUp => &mut self.look_ups,
-        };
-        waiting.insert((at, self.waits), (chunk, position));
+        let waiting = if wait.why == Why::LookUp { &mut self.look_ups } else { &mut self.retries };
+        waiting.insert((wait.at, self.waits), (chunk, position));
     }
 
-    /// Counts a try in vain. Returns how many there were, and the message's `send_by`.
-    pub(crate) fn count_try(&mut self, chunk: ChunkId, position: u8) -> Option<(u8, UnixMillis)> {
-        self.flights.get_mut(&chunk)?.work.as_mut()?.count_try(position)
+    /// Something will be written about a chunk: a successor must read it, as long as the row
+    /// or the frontier does not say the same.
+    fn will_write(&mut self, id: ChunkId) {
+        if let Some(flight) = self.flights.get_mut(&id) {
+            flight.first_record.get_or_insert(self.attempts_end);
+        }
+    }
+
+    /// A message whose waiting is over; nothing where it was a place that it left before.
+    fn over_waiting(
+        &mut self,
+        id: ChunkId,
+        position: u8,
+        now: i64,
+        why: impl Fn(Why) -> bool,
+    ) -> Option<&Work> {
+        let work = self.flights.get_mut(&id)?.work.as_mut()?;
+        let open = work.open.contains(position);
+        let message = work.message_mut(position)?;
+        message.waits.take_if(|wait| open && wait.at <= now && why(wait.why))?;
+        Some(work)
+    }
+
+    /// Counts a try in vain, unless the operator only asked for patience. Returns attempts and
+    /// tries, and the message's `send_by`.
+    pub(crate) fn count_try(
+        &mut self,
+        chunk: ChunkId,
+        position: u8,
+        counts: bool,
+    ) -> Option<(u8, u8, UnixMillis)> {
+        let work = self.flights.get_mut(&chunk)?.work.as_mut()?;
+        let send_by = work.send_by();
+        let message = work.message_mut(position)?;
+        message.tries = message.tries.saturating_add(u8::from(counts));
+        Some((message.attempt, message.tries, send_by))
     }
 
     /// Counts a question in vain. Returns how many there were.
     pub(crate) fn count_question(&mut self, chunk: ChunkId, position: u8) -> Option<u8> {
-        self.flights.get_mut(&chunk)?.work.as_mut()?.count_question(position)
+        let message = self.flights.get_mut(&chunk)?.work.as_mut()?.message_mut(position)?;
+        message.questions = message.questions.saturating_add(1);
+        Some(message.questions)
     }
 
     /// An acknowledged outcome. A closing one ends the message here.
@@ -272,7 +382,7 @@ impl Desk {
 
     /// What may be stored now.
     pub(crate) fn stand(&self) -> Stand {
-        let in_hand = self.flights.values().filter_map(|flight| flight.first_intent);
+        let in_hand = self.flights.values().filter_map(|flight| flight.first_record);
         let first = in_hand.chain(self.scan.first_intent()).min();
         Stand {
             frontier: self.frontier.next(),
@@ -288,17 +398,29 @@ impl Desk {
             return;
         }
         flight.work = None;
+        if flight.from_table {
+            let orders = std::mem::take(&mut flight.orders);
+            self.flights.remove(&id);
+            self.unsaved.orders.extend(orders);
+            self.unsaved.rows.insert(id, None);
+            return;
+        }
         let offset = flight.offset;
         if let Err(error) = self.done(offset) {
             tracing::error!(%error, "the frontier was misused");
         }
     }
 
+    fn is_from_table(&self, chunk: ChunkId) -> bool {
+        self.flights.get(&chunk).is_some_and(|flight| flight.from_table)
+    }
+
     fn done(&mut self, offset: i64) -> Result<(), FrontierMisuse> {
         let next = self.frontier.done(offset)?;
         while let Some((_, source, chunk)) = self.sources.pop_front_if(|(offset, _, _)| *offset < next) {
             self.source_below = self.source_below.max(source);
-            if let Some(chunk) = chunk {
+            // One that came back from the table is not the frontier's any more.
+            if let Some(chunk) = chunk.filter(|chunk| !self.is_from_table(*chunk)) {
                 self.flights.remove(&chunk);
             }
         }

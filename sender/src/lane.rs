@@ -3,6 +3,7 @@
 
 use crate::call::{Ended, Hold, Line};
 use crate::config::Settings;
+use crate::deferred::Stock;
 use crate::desk::{Came, Desk, Paid};
 use crate::metrics::Meters;
 use crate::poll::Held;
@@ -55,6 +56,8 @@ pub(crate) enum What {
     Called(Ended),
     /// A look-up has ended.
     LookedUp(Ended),
+    /// Outcomes that needed no call.
+    Closed(Ended),
 }
 
 /// A partition in the loop's hands.
@@ -73,6 +76,8 @@ pub(crate) struct Part {
     pub(crate) fence: i64,
     pub(crate) look_again_due: bool,
     pub(crate) looking_again: bool,
+    /// What it has in the table `deferred`.
+    pub(crate) stock: Stock,
     pub(crate) drained: Option<oneshot::Sender<()>>,
 }
 
@@ -105,8 +110,10 @@ pub(crate) struct LaneLoop {
     /// The partition that was served last: the next one's turn comes first.
     pub(crate) served_last: i32,
     pub(crate) stored_at: i64,
-    /// Whether an alarm of the connector is raised.
-    pub(crate) connector_alarm: bool,
+    /// When was last looked for what expires, what is due in the table, and how much is there.
+    pub(crate) expired_at: i64,
+    pub(crate) looked_at: i64,
+    pub(crate) counted_at: i64,
     beginnings: u64,
     pub(crate) meters: Meters,
     pub(crate) check: Check,
@@ -145,7 +152,9 @@ impl LaneLoop {
             questions: 0,
             served_last: -1,
             stored_at: clock::boot_ms(),
-            connector_alarm: false,
+            expired_at: 0,
+            looked_at: 0,
+            counted_at: 0,
             beginnings: 0,
             meters: Meters::new(lane),
             check: common.health.check(format!("sender.{lane}"), stale_after),
@@ -173,6 +182,7 @@ impl LaneLoop {
             if self.line.writer.has_failed() {
                 self.start_over()?;
             }
+            self.look_into_deferred().await;
             self.dispatch();
             self.store().await;
             self.answer_drained().await;
@@ -233,13 +243,15 @@ impl LaneLoop {
             fence: -1,
             look_again_due: false,
             looking_again: false,
+            stock: Stock::default(),
             drained: None,
         };
         self.parts.insert(lease.partition, part);
         let (reader, writer, events) = (self.reader.clone(), self.line.writer.clone(), self.events.clone());
+        let pool = self.common.pools.lane(self.lane).clone();
         tokio::spawn(async move {
             let Hold { lease, generation } = hold;
-            let began = reader.begin(&writer, generation, &lease, stored.point).await;
+            let began = reader.begin(&writer, &pool, generation, &lease, stored).await;
             if began.is_err() {
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
@@ -249,6 +261,7 @@ impl LaneLoop {
     }
 
     pub(crate) fn began(&mut self, partition: i32, began: anyhow::Result<Began>) {
+        let now = self.now();
         let Some(part) = self.parts.get_mut(&partition) else { return };
         if part.drained.is_some() || part.desk.is_some() {
             return;
@@ -269,7 +282,16 @@ impl LaneLoop {
         part.look_again_due = began.scan.has_open();
         part.fence = began.fence;
         let Stored { frontier, last_source, .. } = part.stored;
-        part.desk = Some(Desk::new(frontier, last_source, began.fence + 1, began.scan, began.scan_until));
+        let look_up_at = part.look_up_at;
+        let mut desk =
+            Desk::new(frontier, last_source, began.fence + 1, began.scan, began.scan_until, began.ahead);
+        for row in began.rows {
+            if let Err(error) = desk.load(row, now, look_up_at) {
+                return self.stop_part(partition, CANNOT_BEGIN, &format!("a deferred chunk: {error:#}"));
+            }
+        }
+        desk.loaded();
+        part.desk = Some(desk);
         let (serial, flow) = self.records.assign(0, partition, frontier);
         part.serial = serial;
         part.flow = flow;
@@ -288,7 +310,8 @@ impl LaneLoop {
             let taken = decode(&record.value).and_then(|billed| {
                 let paid = match billed.verdict {
                     Verdict::Paid { paid, chunk } => {
-                        Some(Paid { chunk: Arc::new(chunk), paid, charge: record.charge })
+                        let (chunk, record, charge) = (Arc::new(chunk), record.value.clone(), record.charge);
+                        Some(Paid { chunk, paid, record, charge })
                     }
                     Verdict::Refused { .. } | Verdict::Noop => None,
                 };

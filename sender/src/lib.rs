@@ -11,22 +11,31 @@
 mod attempts;
 mod call;
 mod config;
+mod connector;
+mod defer;
+mod deferred;
 mod desk;
 mod dispatch;
+mod gate;
+mod keeper;
 mod lane;
 mod magfa;
 mod metrics;
 mod poll;
+mod retry;
 mod scan;
 mod store;
 mod take;
 
+pub use config::ConnectorLimits;
 pub use config::{MagfaSettings, Routes, Settings};
 
 use anyhow::Context;
 use attempts::Writer;
 use call::Line;
+use connector::Connector;
 use domain::lane::Lane;
+use keeper::Keeper;
 use lane::LaneLoop;
 use magfa::Magfa;
 use platform::kafka::consumer::Consumer;
@@ -35,8 +44,20 @@ use platform::lifecycle::{Lifecycle, Phase};
 use platform::ownership::{Beat, Role};
 use platform::role::{Common, RoleLoop};
 use poll::{Held, Poller};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
+
+/// Messages that wait for a person.
+pub mod dead {
+    pub use crate::deferred::Verb;
+    pub use crate::deferred::letters::{Letter, Which, find, list, order};
+}
+
+/// Links to operators, as people see them.
+pub mod connectors {
+    pub use crate::keeper::links::{Link, links, resume};
+}
 
 /// Changes of ownership that wait for a loop at most.
 const CHANGES_MAX: usize = 128;
@@ -47,6 +68,7 @@ const CHANGES_MAX: usize = 128;
 /// When a Kafka client, an HTTP client or a thread cannot be made.
 pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
     let mut loops = Vec::new();
+    let mut connectors: BTreeMap<String, Arc<Connector>> = BTreeMap::new();
     for lane in Lane::ALL {
         let topic = common.topics.of(Stage::Billed, lane);
         let (consumer, records) = Consumer::new(&common.kafka, &settings.consumer, vec![topic])?;
@@ -57,7 +79,7 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
             move |stop| Ok(consumer.run(|| stop.is_requested())?),
         )?;
         let (changes, receiver) = mpsc::channel(CHANGES_MAX);
-        let (beat, line) = (Beat::new(), Arc::new(line(common, settings, lane)?));
+        let (beat, line) = (Beat::new(), Arc::new(line(common, settings, lane, &mut connectors)?));
         let held = Held::default();
         let poller = Poller::new(common, settings, lane, Arc::clone(&line), held.clone());
         let lane_loop = LaneLoop::new(common, settings, lane, records, receiver, beat.clone(), line, held);
@@ -65,20 +87,34 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
         lifecycle.spawn(poll, Phase::Drain, |stop| poller.run(stop));
         loops.push(RoleLoop { changes, beat });
     }
+    let mut keeper = Keeper::new(common.pools.common(), &common.standing);
+    for connector in connectors.into_values() {
+        if let Some(of) = settings.connectors.get(&connector.name) {
+            keeper.keep(connector, &of.limits);
+        }
+    }
+    lifecycle.spawn("sender.connectors", Phase::Release, |stop| keeper.run(stop));
     let names = ("sender.owner", "sender.changes");
     common.own_partitions(Role::Sender, loops, names, lifecycle);
     Ok(())
 }
 
-/// A lane's own way to its connector and to Kafka.
-fn line(common: &Common, settings: &Settings, lane: Lane) -> anyhow::Result<Line> {
+/// A lane's own way to its connector and to Kafka. The gate before a connector is shared.
+fn line(
+    common: &Common,
+    settings: &Settings,
+    lane: Lane,
+    connectors: &mut BTreeMap<String, Arc<Connector>>,
+) -> anyhow::Result<Line> {
     let name = settings.routes.of(lane);
-    let connector = settings.connectors.get(name).with_context(|| format!("no connector {name}"))?;
+    let of = settings.connectors.get(name).with_context(|| format!("no connector {name}"))?;
+    let new = || Arc::new(Connector::new(name, &of.limits, of.call_timeout_ms, &common.health));
+    let connector = Arc::clone(connectors.entry(name.to_owned()).or_insert_with(new));
     let standing = common.standing.clone();
     let writer = Writer::new(&common.kafka, settings.linger_ms(lane), &common.topics, lane, standing)?;
     let connections = settings.calls_at_once + settings.questions_at_once;
-    let magfa = Magfa::new(connector, connections)?;
-    Ok(Line { connector: name.to_owned(), magfa, writer: Arc::new(writer) })
+    let magfa = Magfa::new(of, connections)?;
+    Ok(Line { connector, magfa, writer: Arc::new(writer) })
 }
 
 const fn names(lane: Lane) -> (&'static str, &'static str, &'static str) {

@@ -57,6 +57,8 @@ pub(crate) enum LookUp {
     Known(String),
     /// Magfa never saw it.
     NeverSeen,
+    /// Magfa did not answer the question, for a reason of this class.
+    Said(Class, i16),
     /// Magfa could not be asked.
     NoAnswer,
 }
@@ -146,11 +148,14 @@ impl Magfa {
     pub(crate) async fn look_up(&self, id: MessageId) -> LookUp {
         let url = self.url(&format!("/mid/{id}"));
         let Ok(response) = self.ask(self.client.get(url)).await else { return LookUp::NoAnswer };
-        if !response.status().is_success() {
-            return LookUp::NoAnswer;
+        match said_by_http(response.status()) {
+            None => {}
+            Some(Sent::Said(class, code)) => return LookUp::Said(class, code),
+            Some(_) => return LookUp::NoAnswer,
         }
         let Some(octets) = whole(response).await else { return LookUp::NoAnswer };
         match MidAnswer::read(&octets) {
+            Some(answer) if answer.status != 0 => LookUp::Said(class_of(answer.status), answer.status),
             Some(answer) if answer.status == 0 && answer.mid == -1 => LookUp::NeverSeen,
             Some(answer) if answer.status == 0 && answer.mid > 0 => LookUp::Known(answer.mid.to_string()),
             _ => LookUp::NoAnswer,

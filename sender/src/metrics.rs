@@ -2,7 +2,7 @@
 
 use domain::lane::Lane;
 use domain::outcome::Outcome;
-use metrics::{Counter, Histogram, counter, histogram};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 /// The meters of one lane, made once.
 pub(crate) struct Meters {
@@ -15,6 +15,9 @@ pub(crate) struct Meters {
     pub(crate) look_ups: Counter,
     /// Records of sms.billed that answered what was answered before.
     pub(crate) repetitions: Counter,
+    /// Chunks in the table `deferred`, and those of them with dead letters.
+    pub(crate) deferred: Gauge,
+    pub(crate) dead: Gauge,
     /// Producers discarded.
     pub(crate) producers_discarded: Counter,
 }
@@ -31,6 +34,8 @@ impl Meters {
             calls: counter!("smshub_sender_calls_total", "lane" => lane),
             call_messages: histogram!("smshub_sender_call_messages", "lane" => lane),
             look_ups: counter!("smshub_sender_look_ups_total", "lane" => lane),
+            deferred: gauge!("smshub_sender_deferred_chunks", "lane" => lane),
+            dead: gauge!("smshub_sender_dead_chunks", "lane" => lane),
             repetitions: counter!("smshub_sender_repetitions_total", "lane" => lane),
             producers_discarded: counter!("smshub_sender_producers_discarded_total", "lane" => lane),
         }

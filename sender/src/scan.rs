@@ -52,7 +52,6 @@ impl Past {
     }
 
     /// Where the message at `position` stands.
-    #[cfg(test)]
     pub(crate) fn stands(&self, position: u8) -> Stands {
         self.messages.get(usize::from(position)).map_or(Stands::Untried, |message| message.stands)
     }
@@ -102,6 +101,11 @@ impl Scan {
     /// What was read of a chunk.
     pub(crate) fn get(&self, chunk: ChunkId) -> Option<&Past> {
         self.chunks.get(&chunk)
+    }
+
+    /// The chunks that it speaks of.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = ChunkId> {
+        self.chunks.keys().copied()
     }
 
     /// The offset of the first intent in here.

@@ -1,5 +1,7 @@
 //! The sender's transaction: how far each partition is done, a few times a second.
 
+use crate::deferred::{Changes, change};
+use crate::desk::Unsaved;
 use crate::lane::{LaneLoop, Stored};
 use platform::ownership::{Advance, Role, advance, clock, read_positions};
 use sqlx::{Connection, PgConnection};
@@ -13,18 +15,23 @@ impl LaneLoop {
         }
     }
 
-    /// Stores the positions of all partitions that have moved.
+    /// Lets go what only waits, and stores the positions of all partitions that have moved,
+    /// together with what changes in the table `deferred`.
     pub(crate) async fn store_now(&mut self) {
         self.stored_at = clock::boot_ms();
+        self.defer();
         let moves = self.moves();
         if moves.is_empty() {
             return;
         }
+        let lane = self.lane;
         let steps: Vec<Advance> = moves.iter().flat_map(|(_, steps, _)| steps.clone()).collect();
+        let changes = self.changes(moves.iter().map(|(partition, ..)| *partition));
         let stored = async |connection: &mut PgConnection| {
             let mut transaction = connection.begin().await?;
             let moved = advance(&mut transaction, Role::Sender, &steps).await?;
             if moved == steps.len() {
+                change(&mut transaction, lane, &changes).await?;
                 transaction.commit().await?;
             } else {
                 transaction.rollback().await?;
@@ -33,13 +40,9 @@ impl LaneLoop {
         };
         match self.common.pools.lane(self.lane).within(stored).await {
             Ok(true) => {
+                drop(changes);
                 self.check.ok();
-                for (partition, _, now) in moves {
-                    if let Some(part) = self.parts.get_mut(&partition) {
-                        part.stored = now;
-                        part.flow.done_below(now.frontier);
-                    }
-                }
+                moves.into_iter().for_each(|(partition, _, now)| self.stored(partition, now));
             }
             Ok(false) => self.look_where_we_stand().await,
             Err(error) => {
@@ -50,16 +53,62 @@ impl LaneLoop {
         }
     }
 
+    fn stored(&mut self, partition: i32, now: Stored) {
+        let Some(part) = self.parts.get_mut(&partition) else { return };
+        part.stored = now;
+        part.flow.done_below(now.frontier);
+        if let Some(desk) = part.desk.as_mut() {
+            part.stock.changed(desk.unsaved().rows.values());
+            desk.saved();
+        }
+    }
+
+    /// Chunks that only wait leave memory, as far as the table has room for them.
+    fn defer(&mut self) {
+        let now = self.now();
+        let after = i64::try_from(self.settings.defer_after_ms).unwrap_or(i64::MAX);
+        let (rows_max, octets_max) = (self.settings.deferred_rows_max, self.settings.deferred_octets_max);
+        for part in self.parts.values_mut() {
+            // What a former holder may still have closed is not to leave before that is known.
+            if part.look_again_due || part.looking_again {
+                continue;
+            }
+            let room = part.stock.room(rows_max, octets_max);
+            if let Some(desk) = part.desk.as_mut() {
+                desk.defer(now, after, room.saturating_sub(desk.unsaved().rows.len()));
+            }
+        }
+    }
+
+    /// What changes in the table for these partitions.
+    fn changes(&self, partitions: impl Iterator<Item = i32>) -> Changes<'_> {
+        let mut changes = Changes::default();
+        for partition in partitions {
+            let Some(desk) = self.parts.get(&partition).and_then(|part| part.desk.as_ref()) else { continue };
+            let Unsaved { rows, orders } = desk.unsaved();
+            for (chunk, row) in rows {
+                match row {
+                    Some(row) => changes.keep.push((partition, row)),
+                    None => changes.delete.push(*chunk),
+                }
+            }
+            changes.carried_out.extend(orders);
+        }
+        changes
+    }
+
     fn moves(&self) -> Vec<(i32, [Advance; 2], Stored)> {
         let mut moves = Vec::new();
         for (partition, part) in &self.parts {
-            let Some(stand) = part.desk.as_ref().map(|desk| desk.stand()) else { continue };
+            let Some(desk) = part.desk.as_ref() else { continue };
+            let stand = desk.stand();
             let now = Stored {
                 frontier: stand.frontier,
                 last_source: stand.last_source,
                 point: stand.point.max(part.stored.point),
             };
-            if (now.frontier, now.point) == (part.stored.frontier, part.stored.point) {
+            let stands = (now.frontier, now.point) == (part.stored.frontier, part.stored.point);
+            if stands && desk.unsaved().is_empty() {
                 continue;
             }
             let step = |topic: &str, from, to, last_source| Advance {

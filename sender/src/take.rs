@@ -1,14 +1,20 @@
 //! Taking a partition: fence, scan, and a second look for what came late.
 
 use crate::attempts::{Generation, Writer};
+use crate::deferred::{Row, ahead, of_chunks};
+use crate::lane::Stored;
 use crate::scan::Scan;
 use anyhow::Context;
+use domain::id::ChunkId;
 use domain::lane::Lane;
 use platform::kafka::KafkaSettings;
 use platform::kafka::tail::Tail;
 use platform::kafka::tails::Tails;
 use platform::kafka::topics::{Stage, Topics};
 use platform::ownership::Lease;
+use platform::postgres::Pool;
+use sqlx::PgConnection;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use wire::attempt::{Attempt, AttemptKind};
 
@@ -21,11 +27,16 @@ pub(crate) struct Began {
     pub(crate) scan: Scan,
     /// The end of sms.billed when it was written.
     pub(crate) scan_until: i64,
+    /// Rows of the table `deferred` of chunks that the scan speaks of.
+    pub(crate) rows: Vec<Row>,
+    /// Offsets of sms.billed from the frontier on whose chunks are in that table.
+    pub(crate) ahead: BTreeSet<i64>,
 }
 
 /// Where a lane's records are read by hand.
 #[derive(Clone)]
 pub(crate) struct Reader {
+    lane: Lane,
     tails: Tails,
     attempts: String,
     billed: String,
@@ -34,6 +45,7 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new(kafka: &KafkaSettings, topics: &Topics, lane: Lane) -> Self {
         Reader {
+            lane,
             tails: Tails::new(kafka),
             attempts: topics.of(Stage::Attempts, lane),
             billed: topics.of(Stage::Billed, lane),
@@ -44,10 +56,12 @@ impl Reader {
     pub(crate) async fn begin(
         &self,
         writer: &Writer,
+        pool: &Pool,
         generation: Generation,
         lease: &Lease,
-        point: i64,
+        stored: Stored,
     ) -> anyhow::Result<Began> {
+        let point = stored.point;
         let fence = writer.attempt(generation, lease.partition, lease.epoch, AttemptKind::Fence).await?;
         let (reader, partition) = (self.clone(), lease.partition);
         let read = move |tail: &Tail| {
@@ -56,7 +70,15 @@ impl Reader {
             anyhow::Ok((scan, scan_until))
         };
         let (scan, scan_until) = self.tails.read(read).await?;
-        Ok(Began { fence, scan, scan_until })
+        let chunks: Vec<ChunkId> = scan.chunks().collect();
+        let (lane, partition) = (self.lane, lease.partition);
+        let table = async |connection: &mut PgConnection| {
+            let ahead = ahead(connection, lane, partition, stored.frontier).await?;
+            Ok::<_, sqlx::Error>((of_chunks(connection, &chunks).await?, ahead))
+        };
+        let (rows, ahead) = pool.within(table).await?;
+        let rows = rows.into_iter().map(|(_, row)| row).collect();
+        Ok(Began { fence, scan, scan_until, rows, ahead })
     }
 
     /// Reads what was written behind our fence: a former holder's calls that were under way

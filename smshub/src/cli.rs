@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{account, audit, config, key, run, send, topics, trace};
+use crate::commands::{account, audit, config, connector, dead, key, run, send, topics, trace};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Account(account::Args),
     Key(key::Args),
     Send(send::Args),
+    Dead(dead::Args),
+    Connector(connector::Args),
     Audit(audit::Args),
     Trace(trace::Args),
 }

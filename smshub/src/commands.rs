@@ -4,6 +4,8 @@ pub(crate) mod account;
 mod amount;
 pub(crate) mod audit;
 pub(crate) mod config;
+pub(crate) mod connector;
+pub(crate) mod dead;
 pub(crate) mod key;
 mod migrate;
 pub(crate) mod run;
@@ -44,6 +46,8 @@ async fn dispatch(command: Command, settings: Settings) -> anyhow::Result<ExitCo
         Command::Account(args) => account::run(&args, &settings).await,
         Command::Key(args) => key::run(&args, &settings).await,
         Command::Send(args) => Box::pin(send::run(args, &settings)).await,
+        Command::Dead(args) => dead::run(&args, &settings).await,
+        Command::Connector(args) => connector::run(&args, &settings).await,
         Command::Audit(args) => audit::run(&args, &settings).await,
         Command::Trace(args) => trace::run(&args, &settings).await,
     }

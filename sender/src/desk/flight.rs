@@ -1,19 +1,26 @@
 //! One chunk in hand.
 
-use super::{Leaving, Paid};
+use super::{Leaving, Now, Paid, Wait};
+use crate::deferred::{Row, Waiting, Why};
 use crate::scan::{Past, Stands};
+use bytes::Bytes;
 use domain::bits::Bits;
 use domain::time::UnixMillis;
 use platform::kafka::budget::Charge;
 use std::sync::Arc;
 use wire::submitted::Chunk;
 
-/// A chunk between its arrival and the frontier's passing it.
+/// A chunk between its arrival and the frontier's passing it, or from the table `deferred`.
 pub(super) struct Flight {
     /// Its offset in sms.billed.
     pub(super) offset: i64,
-    /// No intent of this chunk lies below this offset of sms.attempts.
-    pub(super) first_intent: Option<i64>,
+    /// Whether it comes from the table: the frontier does not wait for it.
+    pub(super) from_table: bool,
+    /// Nothing that a successor must read of this chunk lies below this offset of
+    /// sms.attempts.
+    pub(super) first_record: Option<i64>,
+    /// Orders that were carried out on it, to be deleted with its next row.
+    pub(super) orders: Vec<i64>,
     /// What is still to be done. Nothing is left of it when all is closed: the chunk then
     /// only waits for the frontier, because the point must not pass its intents before.
     pub(super) work: Option<Work>,
@@ -23,19 +30,22 @@ pub(super) struct Flight {
 pub(super) struct Work {
     pub(super) chunk: Arc<Chunk>,
     pub(super) open: Bits,
-    messages: Vec<Counts>,
-    _charge: Charge,
+    record: Bytes,
+    messages: Vec<Message>,
+    _charge: Option<Charge>,
 }
 
-/// The counters of one message.
+/// What is known of one message.
 #[derive(Clone, Copy, Default)]
-struct Counts {
+pub(super) struct Message {
     /// The number of its last attempt.
-    attempt: u8,
+    pub(super) attempt: u8,
     /// How often it was tried in vain.
-    tries: u8,
+    pub(super) tries: u8,
     /// How often the operator was asked about it in vain.
-    questions: u8,
+    pub(super) questions: u8,
+    /// What it waits for, where it does.
+    pub(super) waits: Option<Wait>,
 }
 
 impl Flight {
@@ -45,45 +55,100 @@ impl Flight {
         let attempt = |position| past.map_or(0, |past| past.attempt(position));
         let messages = (0..=u8::MAX).zip(&paid.chunk.recipients);
         let messages =
-            messages.map(|(position, _)| Counts { attempt: attempt(position), ..Counts::default() });
+            messages.map(|(position, _)| Message { attempt: attempt(position), ..Message::default() });
         let work = Work {
             messages: messages.collect(),
             open: Bits::prefix(usize::from(paid.paid)).minus(closed),
+            record: paid.record,
             chunk: paid.chunk,
-            _charge: paid.charge,
+            _charge: Some(paid.charge),
         };
-        Flight { offset, first_intent: past.map(|past| past.first_intent), work: Some(work) }
+        Flight {
+            offset,
+            from_table: false,
+            first_record: past.map(|past| past.first_intent),
+            orders: Vec::new(),
+            work: Some(work),
+        }
+    }
+
+    /// A chunk from the table, with what a scan found behind its row.
+    pub(super) fn of_row(row: Row, chunk: Arc<Chunk>, past: Option<&Past>) -> Self {
+        let mut messages = vec![Message::default(); chunk.len()];
+        for waiting in &row.messages {
+            let Some(message) = messages.get_mut(usize::from(waiting.position)) else { continue };
+            let attempt = past.map_or(0, |past| past.attempt(waiting.position)).max(waiting.attempt);
+            *message = Message { attempt, tries: waiting.tries, questions: waiting.questions, waits: None };
+        }
+        let closed = past.map_or(Bits::EMPTY, |past| past.bits(Stands::Closed));
+        let open: Bits = row.messages.iter().map(|message| message.position).collect();
+        let work = Work { chunk, open: open.minus(closed), record: row.record, messages, _charge: None };
+        Flight {
+            offset: row.offset,
+            from_table: true,
+            first_record: past.map(|past| past.first_intent),
+            orders: Vec::new(),
+            work: Some(work),
+        }
     }
 }
 
 impl Work {
     /// The message as it leaves for a new attempt, which is counted.
     pub(super) fn attempt(&mut self, position: u8) -> Leaving {
-        let counts = self.messages.get_mut(usize::from(position));
-        let attempt = counts.map_or(1, |counts| {
-            counts.attempt = counts.attempt.saturating_add(1);
-            counts.attempt
+        let message = self.messages.get_mut(usize::from(position));
+        let attempt = message.map_or(1, |message| {
+            message.attempt = message.attempt.saturating_add(1);
+            message.attempt
         });
         Leaving { chunk: Arc::clone(&self.chunk), position, attempt }
     }
 
     /// The message as it leaves with its last attempt.
     pub(super) fn as_it_is(&self, position: u8) -> Leaving {
-        let attempt = self.messages.get(usize::from(position)).map_or(1, |counts| counts.attempt.max(1));
+        let attempt = self.message(position).map_or(1, |message| message.attempt.max(1));
         Leaving { chunk: Arc::clone(&self.chunk), position, attempt }
     }
 
-    /// Counts a try in vain. Returns how many there were, and the chunk's `send_by`.
-    pub(super) fn count_try(&mut self, position: u8) -> Option<(u8, UnixMillis)> {
-        let counts = self.messages.get_mut(usize::from(position))?;
-        counts.tries = counts.tries.saturating_add(1);
-        Some((counts.tries, self.chunk.send_by))
+    pub(super) fn message(&self, position: u8) -> Option<&Message> {
+        self.messages.get(usize::from(position))
     }
 
-    /// Counts a question in vain. Returns how many there were.
-    pub(super) fn count_question(&mut self, position: u8) -> Option<u8> {
-        let counts = self.messages.get_mut(usize::from(position))?;
-        counts.questions = counts.questions.saturating_add(1);
-        Some(counts.questions)
+    pub(super) fn message_mut(&mut self, position: u8) -> Option<&mut Message> {
+        self.messages.get_mut(usize::from(position))
+    }
+
+    pub(super) fn send_by(&self) -> UnixMillis {
+        self.chunk.send_by
+    }
+
+    /// Whether nothing can happen to it before `at` but by an order.
+    pub(super) fn only_waits_until(&self, at: i64) -> bool {
+        let waits = |position| self.message(position).and_then(|message| message.waits);
+        !self.open.is_empty()
+            && self.open.iter().all(|position| waits(position).is_some_and(|wait| wait.at >= at))
+    }
+
+    /// The row that says where its messages stand: all of them wait.
+    pub(super) fn row(&self, offset: i64, now: Now) -> Row {
+        let waiting = |position| {
+            let message = self.message(position)?;
+            let wait = message.waits?;
+            let due = match wait.why {
+                // A clock that was set must not move it behind the time it expires at.
+                Why::Dead => self.send_by(),
+                Why::Retry | Why::LookUp => now.unix.plus(wait.at - now.boot),
+            };
+            let Message { attempt, tries, questions, .. } = *message;
+            Some(Waiting { position, attempt, tries, questions, why: wait.why, code: wait.code, due })
+        };
+        Row {
+            chunk: self.chunk.id,
+            account: self.chunk.account,
+            offset,
+            send_by: self.send_by(),
+            record: self.record.clone(),
+            messages: self.open.iter().filter_map(waiting).collect(),
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! The desk under random schedules.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod model;
+
 use super::*;
 use crate::scan::Scan;
 use domain::lane::Lane;
@@ -36,7 +38,11 @@ fn chunk(number: i64, recipients: Vec<u64>) -> Arc<Chunk> {
 }
 
 fn paid(budget: &Arc<Budget>, chunk: &Arc<Chunk>, paid: u16) -> Option<Paid> {
-    Some(Paid { chunk: Arc::clone(chunk), paid, charge: budget.charge(1) })
+    Some(Paid { chunk: Arc::clone(chunk), paid, record: Bytes::new(), charge: budget.charge(1) })
+}
+
+fn retry(at: i64) -> Wait {
+    Wait { at, why: Why::Retry, code: 0 }
 }
 
 /// What the world outside does next.
@@ -96,8 +102,8 @@ impl World {
     }
 
     fn call(&mut self, max: usize) {
-        let (call, expired) = self.desk.next_call(max, UnixMillis(self.now));
-        assert!(expired.is_empty() && call.len() <= max);
+        let call = self.desk.next_call(max, UnixMillis(self.now));
+        assert!(call.len() <= max);
         let recipients: HashSet<_> =
             call.iter().map(|l| l.chunk.recipients[usize::from(l.position)]).collect();
         assert_eq!(recipients.len(), call.len(), "recipients of a call differ");
@@ -134,7 +140,7 @@ impl World {
                     open.remove(position);
                 }
             } else {
-                self.desk.wait(id, position, self.now + 1, Wait::Retry);
+                self.desk.wait(id, position, retry(self.now + 1));
             }
         }
     }
@@ -161,7 +167,7 @@ proptest! {
     fn nothing_is_passed_over(steps in prop::collection::vec(step(), 1..120)) {
         let budget = Budget::new(1_000, 1_000_000);
         let mut world = World {
-            desk: Desk::new(0, -1, 0, Scan::default(), 0),
+            desk: Desk::new(0, -1, 0, Scan::default(), 0, BTreeSet::new()),
             budget: Arc::clone(&budget),
             open: BTreeMap::new(), intents: HashMap::new(), calls: vec![],
             attempts_end: 0, billed_end: 0, now: 0,
@@ -203,7 +209,7 @@ proptest! {
 #[test]
 fn a_hole_is_refused_and_a_repetition_is_passed() {
     let budget = Budget::new(10, 10);
-    let mut desk = Desk::new(5, 4, 0, Scan::default(), 0);
+    let mut desk = Desk::new(5, 4, 0, Scan::default(), 0, BTreeSet::new());
     let one = chunk(1, vec![1]);
     assert_eq!(desk.take(5, 6, paid(&budget, &one, 1), 0), Err(DeskError::Hole { last: 4, found: 6 }));
     assert_eq!(desk.take(5, 5, None, 0), Ok(Came::New));
@@ -215,11 +221,12 @@ fn a_hole_is_refused_and_a_repetition_is_passed() {
 #[test]
 fn what_is_late_expires_and_is_not_sent() {
     let budget = Budget::new(10, 10);
-    let mut desk = Desk::new(0, -1, 0, Scan::default(), 0);
+    let mut desk = Desk::new(0, -1, 0, Scan::default(), 0, BTreeSet::new());
     let one = chunk(1, vec![1, 2]);
     desk.take(0, 0, paid(&budget, &one, 2), 0).unwrap();
-    let (call, expired) = desk.next_call(100, SEND_BY);
-    assert_eq!((call.len(), expired.len()), (0, 2));
+    assert!(desk.next_call(100, SEND_BY).is_empty());
+    let expired = desk.expired(SEND_BY);
+    assert_eq!(expired.len(), 2);
     expired.iter().for_each(|message| desk.outcome(one.id, message.position, Outcome::Expired));
     assert_eq!(desk.stand().frontier, 1);
 }
@@ -229,17 +236,17 @@ fn what_is_late_expires_and_is_not_sent() {
 #[test]
 fn the_one_does_not_wait_for_the_other() {
     let budget = Budget::new(10, 10);
-    let mut desk = Desk::new(0, -1, 0, Scan::default(), 0);
+    let mut desk = Desk::new(0, -1, 0, Scan::default(), 0, BTreeSet::new());
     let (one, two) = (chunk(1, vec![1, 2]), chunk(2, vec![3]));
     desk.take(0, 0, paid(&budget, &one, 2), 0).unwrap();
     desk.take(1, 1, paid(&budget, &two, 1), 0).unwrap();
-    assert_eq!(desk.next_call(100, UnixMillis(0)).0.len(), 3);
-    desk.wait(one.id, 0, 5, Wait::LookUp);
-    desk.wait(one.id, 1, 6, Wait::Retry);
-    assert!(desk.look_ups_due(7, 0).is_empty());
+    assert_eq!(desk.next_call(100, UnixMillis(0)).len(), 3);
+    desk.wait(one.id, 0, Wait { at: 5, why: Why::LookUp, code: 0 });
+    desk.wait(one.id, 1, retry(6));
+    assert!(desk.next_look_up(4).is_none());
     desk.retry_due(7);
     assert!(desk.has_ready());
-    assert_eq!(desk.look_ups_due(7, 9).len(), 1);
+    assert!(desk.next_look_up(7).is_some() && desk.next_look_up(7).is_none());
     desk.outcome(two.id, 0, Outcome::Taken);
     assert_eq!((budget.in_hand().0, desk.stand().frontier), (1, 0));
 }
@@ -248,11 +255,11 @@ fn the_one_does_not_wait_for_the_other() {
 #[test]
 fn what_expires_together_is_bounded() {
     let budget = Budget::new(100, 100);
-    let mut desk = Desk::new(0, -1, 0, Scan::default(), 0);
+    let mut desk = Desk::new(0, -1, 0, Scan::default(), 0, BTreeSet::new());
     for offset in 0..8 {
         let many = chunk(offset, (0..200).collect());
         desk.take(offset, offset, paid(&budget, &many, 200), 0).unwrap();
     }
-    let expired: Vec<usize> = (0..3).map(|_| desk.next_call(100, SEND_BY).1.len()).collect();
+    let expired: Vec<usize> = (0..3).map(|_| desk.expired(SEND_BY).len()).collect();
     assert_eq!(expired, [EXPIRED_MAX, 600, 0]);
 }

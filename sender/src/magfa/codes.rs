@@ -27,14 +27,11 @@ pub(crate) const fn class_of(code: i16) -> Class {
     }
 }
 
-/// What a status of `/statuses` says. An id that Magfa does not know (−1) says nothing: it
-/// may be older than a day.
+/// What a status of `/statuses` says; nothing where the contract does not have it.
 pub(crate) const fn receipt_of(status: i16) -> Receipt {
-    match status {
-        1 => Receipt::Delivered,
-        2 | 16 => Receipt::Undelivered,
-        8 => Receipt::OnTheWay,
-        _ => Receipt::Nothing,
+    match domain::magfa::receipt_of(status) {
+        Some(receipt) => receipt,
+        None => Receipt::Nothing,
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::config::ConnectorLimits;
 use domain::id::ChunkId;
 use platform::config::Secret;
 use simulator::{Operator, Settings};
@@ -28,6 +29,7 @@ async fn peer(settings: Settings) -> Peer {
     let stop = CancellationToken::new();
     tokio::spawn(simulator::serve(listener, Arc::clone(&operator), stop.clone()));
     let settings = MagfaSettings {
+        limits: ConnectorLimits::default(),
         base_url,
         user: "demo/demo".into(),
         password: Secret::from("demo"),

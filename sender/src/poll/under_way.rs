@@ -71,9 +71,9 @@ async fn question(line: Arc<Line>, asked: Vec<Asked>) -> Option<Answer> {
     let ids: Vec<&str> = asked.iter().filter_map(|asked| asked.operator_id.as_deref()).collect();
     let polled = if ids.is_empty() { Some(HashMap::new()) } else { line.magfa.poll(&ids).await };
     if polled.is_none() {
-        tracing::warn!(connector = line.connector, "the operator could not be asked for receipts");
+        tracing::warn!(connector = line.connector.name, "the operator could not be asked for receipts");
     }
-    Some(records(&line.connector, clock::unix_now(), &asked, &polled?))
+    Some(records(&line.connector.name, clock::unix_now(), &asked, &polled?))
 }
 
 /// Hands an answer over to Kafka, of all partitions together, and waits until it is

@@ -2,13 +2,15 @@
 
 use crate::attempts::Writer;
 use crate::call::Line;
-use crate::config::{MagfaSettings, Routes, Settings};
+use crate::config::{ConnectorLimits, MagfaSettings, Routes, Settings};
+use crate::connector::Connector;
 use crate::magfa::{Magfa, Outgoing, Sent};
 use crate::poll::question::Asked;
 use domain::id::ChunkId;
 use domain::lane::Lane;
 use domain::phone::Msisdn;
 use platform::config::Secret;
+use platform::health::Health;
 use platform::kafka::KafkaSettings;
 use platform::kafka::consumer::ConsumerLimits;
 use platform::kafka::tail::{Tail, TailRecord};
@@ -72,6 +74,7 @@ impl Rig {
             password: Secret::from("demo"),
             call_timeout_ms: 5_000,
             call_messages: 100,
+            limits: ConnectorLimits::default(),
         };
         let lane = || "magfa".to_owned();
         Settings {
@@ -82,6 +85,12 @@ impl Rig {
             look_ups_max: 1,
             retry_first_ms: 1_000,
             retry_longest_ms: 1_000,
+            tries_max: 20,
+            defer_after_ms: 5_000,
+            deferred_look_ms: 1_000,
+            deferred_in_hand: 100,
+            deferred_rows_max: 100,
+            deferred_octets_max: 1 << 20,
             store_every_ms: 100,
             poll_look_ms: 20,
             poll_chunks: 10,
@@ -102,7 +111,8 @@ impl Rig {
         let standing = self.standing().await;
         let writer = Writer::new(&kafka, 0, &self.topics, Lane::Bulk, standing).unwrap();
         let magfa = Magfa::new(&self.settings().connectors["magfa"], 4).unwrap();
-        Arc::new(Line { connector: "magfa".into(), magfa, writer: Arc::new(writer) })
+        let connector = Connector::new("magfa", &ConnectorLimits::default(), 5_000, &Health::new());
+        Arc::new(Line { connector: Arc::new(connector), magfa, writer: Arc::new(writer) })
     }
 
     async fn standing(&self) -> Arc<Standing> {

@@ -1,0 +1,171 @@
+//! A link to an operator, as all lanes of this process share it: its name, and the gate that
+//! says what it is given. Sockets are not shared: each lane has its own.
+
+use crate::config::ConnectorLimits;
+use crate::gate::{BreakerLimits, Gate, Signal, State};
+use domain::lane::Lane;
+use platform::health::Health;
+use platform::ownership::clock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Alarm: the operator refuses our configuration, and nothing is sent until a person resumes.
+pub(crate) const STOPPED: &str = "connector_stopped";
+/// Alarm: calls had no answer, and the operator is only probed.
+const UNREACHABLE: &str = "connector_unreachable";
+
+/// One link.
+pub(crate) struct Connector {
+    /// Its name in the settings.
+    pub(crate) name: String,
+    gate: Mutex<Gate>,
+    look_ups: Mutex<LookUps>,
+    /// Chunks that are ready, by lane.
+    backlog: [AtomicUsize; 3],
+    health: Health,
+}
+
+/// How many look-ups may still be made in this second.
+struct LookUps {
+    per_second: u32,
+    since: i64,
+    made: u32,
+}
+
+/// How a link stands, for other processes and people.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Standing {
+    pub(crate) stopped: Option<i16>,
+    pub(crate) breaker: State,
+    /// Messages a second, where the operator's "too much" makes it slower than permitted.
+    pub(crate) slowed_to: Option<f64>,
+    pub(crate) backlog: usize,
+}
+
+impl Connector {
+    pub(crate) fn new(name: &str, limits: &ConnectorLimits, call_timeout_ms: u64, health: &Health) -> Self {
+        let now = clock::boot_ms();
+        let ms = |setting: u64| i64::try_from(setting).unwrap_or(i64::MAX);
+        let breaker = BreakerLimits {
+            failures: limits.breaker_failures,
+            open_first_ms: ms(limits.breaker_first_ms),
+            open_longest_ms: ms(limits.breaker_longest_ms),
+            probe_lost_ms: ms(call_timeout_ms.saturating_mul(2)),
+        };
+        Connector {
+            name: name.to_owned(),
+            gate: Mutex::new(Gate::new(breaker, limits.permitted(), now)),
+            look_ups: Mutex::new(LookUps { per_second: limits.look_ups_per_second, since: now, made: 0 }),
+            backlog: Default::default(),
+            health: health.clone(),
+        }
+    }
+
+    /// How many messages of `lane` may leave now, at most `wanted`: see [`Gate::admits`].
+    pub(crate) fn admits(&self, lane: Lane, wanted: usize) -> usize {
+        self.gate().admits(lane, wanted, clock::boot_ms())
+    }
+
+    /// So many left.
+    pub(crate) fn left(&self, lane: Lane, messages: usize) {
+        self.gate().left(lane, messages, clock::boot_ms());
+    }
+
+    /// A call has ended so.
+    pub(crate) fn heard(&self, signal: Signal) {
+        let (before, after) = {
+            let mut gate = self.gate();
+            let before = (gate.stopped(), gate.breaker());
+            gate.heard(signal, clock::boot_ms());
+            (before, (gate.stopped(), gate.breaker()))
+        };
+        if before.0 != after.0 {
+            self.tell_stopped(after.0);
+        }
+        self.tell_breaker(before.1, after.1);
+    }
+
+    /// As the processes agreed: stopped for this code, or not.
+    pub(crate) fn set_stopped(&self, code: Option<i16>) {
+        let before = {
+            let mut gate = self.gate();
+            let before = gate.stopped();
+            gate.set_stopped(code);
+            before
+        };
+        if before != code {
+            self.tell_stopped(code);
+        }
+    }
+
+    /// This process's part of what is permitted, in messages a second.
+    pub(crate) fn permit(&self, permitted: Option<f64>) {
+        self.gate().permit(permitted);
+    }
+
+    /// Whether a look-up may be made now. It is counted, and how it ended is to be reported.
+    pub(crate) fn admits_look_up(&self) -> bool {
+        let (now, mut look_ups) = (clock::boot_ms(), lock(&self.look_ups));
+        if now - look_ups.since >= 1_000 {
+            (look_ups.since, look_ups.made) = (now, 0);
+        }
+        let admitted = look_ups.made < look_ups.per_second && self.gate().admits_question(now);
+        look_ups.made += u32::from(admitted);
+        admitted
+    }
+
+    /// A lane has so many chunks ready.
+    pub(crate) fn backlog_is(&self, lane: Lane, chunks: usize) {
+        if let Some(backlog) = self.backlog.get(lane as usize) {
+            backlog.store(chunks, Ordering::Relaxed);
+        }
+    }
+
+    /// How it stands.
+    pub(crate) fn standing(&self) -> Standing {
+        let now = clock::boot_ms();
+        let mut gate = self.gate();
+        let rate = gate.per_second(now);
+        Standing {
+            stopped: gate.stopped(),
+            breaker: gate.breaker(),
+            slowed_to: rate.filter(|_| gate.is_slowed()),
+            backlog: self.backlog.iter().map(|lane| lane.load(Ordering::Relaxed)).sum(),
+        }
+    }
+
+    fn tell_stopped(&self, code: Option<i16>) {
+        match code {
+            Some(code) => {
+                let detail = format!(
+                    "the operator refuses our configuration with code {code}: nothing is sent. Mend it, then \
+                     `smshub connector resume {}`",
+                    self.name
+                );
+                self.health.raise_alarm(STOPPED, &self.name, &detail);
+            }
+            None => self.health.clear_alarm(STOPPED, &self.name),
+        }
+    }
+
+    fn tell_breaker(&self, before: State, after: State) {
+        let is_closed = |state| matches!(state, State::Closed { .. });
+        match (is_closed(before), is_closed(after)) {
+            (true, false) => {
+                let detail = "calls have no answer: only single probes are sent until one has";
+                self.health.raise_alarm(UNREACHABLE, &self.name, detail);
+            }
+            (false, true) => self.health.clear_alarm(UNREACHABLE, &self.name),
+            _ => {}
+        }
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        lock(&self.gate)
+    }
+}
+
+/// A poisoned lock still holds a whole gate: it changes by finished calls.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

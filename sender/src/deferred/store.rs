@@ -1,0 +1,255 @@
+//! The tables `deferred` and `dead_order`, as the holder of partitions reads and writes them.
+
+use super::row::{Row, decode, encode};
+use bytes::Bytes;
+use domain::bits::Bits;
+use domain::id::ChunkId;
+use domain::lane::Lane;
+use domain::time::UnixMillis;
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What becomes of rows in one transaction, all of one lane.
+#[derive(Debug, Default)]
+pub(crate) struct Changes<'a> {
+    /// Rows to write, with their partitions.
+    pub(crate) keep: Vec<(i32, &'a Row)>,
+    /// Chunks that are done with.
+    pub(crate) delete: Vec<ChunkId>,
+    /// Orders that were carried out.
+    pub(crate) carried_out: Vec<i64>,
+}
+
+/// What is asked of a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Send it again.
+    Requeue,
+    /// Do not send it any more: it is refunded.
+    Drop,
+}
+
+/// An order from a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) id: i64,
+    pub(crate) partition: i32,
+    pub(crate) chunk: ChunkId,
+    pub(crate) messages: Bits,
+    pub(crate) verb: Verb,
+}
+
+/// How much a partition has in the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stock {
+    pub(crate) rows: i64,
+    /// Octets of the records.
+    pub(crate) octets: i64,
+    /// Rows with dead letters.
+    pub(crate) dead: i64,
+}
+
+impl Stock {
+    /// How many more rows may be written.
+    pub(crate) fn room(&self, rows_max: u32, octets_max: u64) -> usize {
+        let octets = u64::try_from(self.octets).unwrap_or(0);
+        let rows = if octets < octets_max { i64::from(rows_max) - self.rows } else { 0 };
+        usize::try_from(rows).unwrap_or(0)
+    }
+
+    /// Rows were written or deleted. Those that were there before are counted twice until
+    /// they are counted anew: the bound is reached rather too early.
+    pub(crate) fn changed<'a>(&mut self, rows: impl Iterator<Item = &'a Option<Row>>) {
+        for row in rows {
+            match row {
+                Some(row) => {
+                    self.rows += 1;
+                    self.octets += i64::try_from(row.record.len()).unwrap_or(i64::MAX);
+                }
+                None => self.rows = (self.rows - 1).max(0),
+            }
+        }
+    }
+}
+
+impl Verb {
+    /// The word that is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Verb::Requeue => "requeue",
+            Verb::Drop => "drop",
+        }
+    }
+
+    fn of(word: &str) -> Option<Verb> {
+        [Verb::Requeue, Verb::Drop].into_iter().find(|verb| verb.as_str() == word)
+    }
+}
+
+/// Carries changes out, behind the positions of their partitions.
+pub(crate) async fn change(
+    connection: &mut PgConnection,
+    lane: Lane,
+    changes: &Changes<'_>,
+) -> Result<(), sqlx::Error> {
+    keep(connection, lane, &changes.keep).await?;
+    if !changes.delete.is_empty() {
+        let chunks: Vec<i64> = changes.delete.iter().map(|chunk| chunk.get()).collect();
+        sqlx::query("delete from deferred where chunk_id = any($1)")
+            .bind(chunks)
+            .execute(&mut *connection)
+            .await?;
+    }
+    if !changes.carried_out.is_empty() {
+        sqlx::query("delete from dead_order where id = any($1)")
+            .bind(&changes.carried_out)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn keep(connection: &mut PgConnection, lane: Lane, rows: &[(i32, &Row)]) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let of = |column: fn(&Row) -> i64| rows.iter().map(|(_, row)| column(row)).collect::<Vec<_>>();
+    sqlx::query(
+        "insert into deferred (chunk_id, lane, partition, account_id, billed_offset, due, send_by, dead, messages, record)
+         select chunk, $1, partition, account, billed_offset, to_timestamp(due_ms / 1000.0), to_timestamp(send_by_ms / 1000.0),
+                dead::bit(256), messages, record
+         from unnest($2::bigint[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
+                     $8::bytea[], $9::bytea[], $10::bigint[])
+              as n (chunk, partition, account, due_ms, send_by_ms, dead, messages, record, billed_offset)
+         on conflict (chunk_id) do update
+         set due = excluded.due, dead = excluded.dead, messages = excluded.messages",
+    )
+    .bind(lane.as_str())
+    .bind(of(|row| row.chunk.get()))
+    .bind(rows.iter().map(|(partition, _)| *partition).collect::<Vec<_>>())
+    .bind(of(|row| row.account))
+    .bind(of(|row| row.due().0))
+    .bind(of(|row| row.send_by.0))
+    .bind(rows.iter().map(|(_, row)| row.dead().to_bit_string()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, row)| encode(&row.messages)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, row)| row.record.as_ref()).collect::<Vec<_>>())
+    .bind(of(|row| row.offset))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+type Stored = (i64, i32, i64, i64, i64, Vec<u8>, Vec<u8>);
+
+const COLUMNS: &str = "chunk_id, partition, account_id, billed_offset, (extract(epoch from send_by) * 1000)::bigint, messages, record";
+
+/// Rows that are due in these partitions, at most `most`, without those in hand. What expires
+/// comes first: it needs nobody to be reachable.
+pub(crate) async fn due(
+    connection: &mut PgConnection,
+    lane: Lane,
+    partitions: &[i32],
+    in_hand: &[ChunkId],
+    most: usize,
+) -> Result<Vec<(i32, Row)>, sqlx::Error> {
+    let rows: Vec<Stored> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from deferred
+         where lane = $1 and partition = any($2) and due <= statement_timestamp() and chunk_id <> all($3)
+         order by send_by <= statement_timestamp() desc, due limit $4"
+    )))
+    .bind(lane.as_str())
+    .bind(partitions)
+    .bind(in_hand.iter().map(|chunk| chunk.get()).collect::<Vec<_>>())
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    read(rows)
+}
+
+/// The rows of these chunks, where there are any.
+pub(crate) async fn of_chunks(
+    connection: &mut PgConnection,
+    chunks: &[ChunkId],
+) -> Result<Vec<(i32, Row)>, sqlx::Error> {
+    let rows: Vec<Stored> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from deferred where chunk_id = any($1)"
+    )))
+    .bind(chunks.iter().map(|chunk| chunk.get()).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    read(rows)
+}
+
+/// The offsets in sms.billed, from the frontier on, of chunks that a partition has in the
+/// table: their records come again to a new holder.
+pub(crate) async fn ahead(
+    connection: &mut PgConnection,
+    lane: Lane,
+    partition: i32,
+    frontier: i64,
+) -> Result<BTreeSet<i64>, sqlx::Error> {
+    let rows: Vec<(i64,)> = sqlx::query_as(
+        "select billed_offset from deferred where lane = $1 and partition = $2 and billed_offset >= $3",
+    )
+    .bind(lane.as_str())
+    .bind(partition)
+    .bind(frontier)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|(offset,)| offset).collect())
+}
+
+fn read(rows: Vec<Stored>) -> Result<Vec<(i32, Row)>, sqlx::Error> {
+    let one = |(chunk, partition, account, offset, send_by, messages, record): Stored| {
+        let chunk = ChunkId::new(chunk).ok_or_else(|| sqlx::Error::Decode("no chunk id".into()))?;
+        let messages = decode(&messages).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let (send_by, record) = (UnixMillis(send_by), Bytes::from(record));
+        Ok((partition, Row { chunk, account, offset, send_by, record, messages }))
+    };
+    rows.into_iter().map(one).collect()
+}
+
+/// Orders for these partitions, at most `most`, the eldest first.
+pub(crate) async fn orders(
+    connection: &mut PgConnection,
+    lane: Lane,
+    partitions: &[i32],
+    most: usize,
+) -> Result<Vec<Order>, sqlx::Error> {
+    let rows: Vec<(i64, i32, i64, String, String)> = sqlx::query_as(
+        "select id, partition, chunk_id, messages::text, verb from dead_order
+         where lane = $1 and partition = any($2) order by id limit $3",
+    )
+    .bind(lane.as_str())
+    .bind(partitions)
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    let one = |(id, partition, chunk, messages, verb): (i64, i32, i64, String, String)| {
+        let messages = Bits::from_bit_string(&messages).ok()?;
+        Some(Order { id, partition, chunk: ChunkId::new(chunk)?, messages, verb: Verb::of(&verb)? })
+    };
+    let bad = || sqlx::Error::Decode("an order that cannot be read".into());
+    rows.into_iter().map(|row| one(row).ok_or_else(bad)).collect()
+}
+
+/// How much these partitions have in the table.
+pub(crate) async fn stock(
+    connection: &mut PgConnection,
+    lane: Lane,
+    partitions: &[i32],
+) -> Result<BTreeMap<i32, Stock>, sqlx::Error> {
+    let rows: Vec<(i32, i64, i64, i64)> = sqlx::query_as(
+        "select partition, count(*), coalesce(sum(octet_length(record)), 0)::bigint,
+                count(*) filter (where dead <> 0::bit(256))
+         from deferred where lane = $1 and partition = any($2) group by partition",
+    )
+    .bind(lane.as_str())
+    .bind(partitions)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(partition, rows, octets, dead)| (partition, Stock { rows, octets, dead }))
+        .collect())
+}

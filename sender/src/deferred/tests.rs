@@ -1,0 +1,121 @@
+//! The tables on real Postgres.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::letters::{self, Which};
+use super::*;
+use bytes::Bytes;
+use domain::bits::Bits;
+use domain::id::ChunkId;
+use domain::lane::Lane;
+use platform::ownership::clock;
+use sqlx::PgConnection;
+use testkit::postgres::Schema;
+
+fn id(number: i64) -> ChunkId {
+    ChunkId::new(number << 30).unwrap()
+}
+
+/// A chunk of which two messages wait until so many milliseconds from now.
+fn row(number: i64, in_ms: i64, why: Why) -> Row {
+    let due = clock::unix_now().plus(in_ms);
+    let waiting = |position| Waiting { position, attempt: 3, tries: 2, questions: 1, why, code: 31, due };
+    Row {
+        chunk: id(number),
+        account: 7,
+        offset: number * 10,
+        send_by: clock::unix_now().plus(3_600_000),
+        record: Bytes::from(vec![1; 10]),
+        messages: vec![waiting(1), waiting(4)],
+    }
+}
+
+async fn keep(connection: &mut PgConnection, rows: &[(i32, &Row)]) {
+    let changes = Changes { keep: rows.to_vec(), ..Changes::default() };
+    change(connection, Lane::Bulk, &changes).await.unwrap();
+}
+
+async fn due_now(connection: &mut PgConnection, in_hand: &[ChunkId], most: usize) -> Vec<ChunkId> {
+    let rows = due(connection, Lane::Bulk, &[0, 1], in_hand, most).await.unwrap();
+    rows.into_iter().map(|(_, row)| row.chunk).collect()
+}
+
+#[tokio::test]
+async fn what_is_kept_comes_back_when_it_is_due() {
+    let schema = Schema::new(&ledger::MIGRATIONS).await;
+    let mut connection = schema.pool().acquire().await.unwrap();
+    let (one, two, three) =
+        (row(1, -2_000, Why::Retry), row(2, -3_000, Why::LookUp), row(3, 60_000, Why::Retry));
+    let expired = Row { send_by: clock::unix_now().plus(-1), ..row(4, -1, Why::Dead) };
+    keep(&mut connection, &[(0, &one), (1, &two), (0, &three), (1, &expired), (2, &row(5, -1, Why::Retry))])
+        .await;
+    // What expires comes first, then what is due longest; not what is in hand or another's.
+    assert_eq!(due_now(&mut connection, &[], 9).await, [id(4), id(2), id(1)]);
+    assert_eq!(due_now(&mut connection, &[id(2)], 2).await, [id(4), id(1)]);
+    assert_eq!(of_chunks(&mut connection, &[id(1), id(9)]).await.unwrap(), [(0, one)]);
+    assert_eq!(ahead(&mut connection, Lane::Bulk, 0, 20).await.unwrap(), [30].into());
+    // Another lane has nothing.
+    assert!(due(&mut connection, Lane::Express, &[0, 1], &[], 9).await.unwrap().is_empty());
+    drop(connection);
+    schema.drop().await;
+}
+
+#[tokio::test]
+async fn rows_are_rewritten_deleted_and_counted() {
+    let schema = Schema::new(&ledger::MIGRATIONS).await;
+    let mut connection = schema.pool().acquire().await.unwrap();
+    let first = row(1, -1, Why::Retry);
+    keep(&mut connection, &[(0, &first), (0, &row(2, -1, Why::Dead))]).await;
+    let counted = stock(&mut connection, Lane::Bulk, &[0, 1]).await.unwrap();
+    assert_eq!(counted, [(0, Stock { rows: 2, octets: 20, dead: 1 })].into());
+    let later = Row { messages: vec![row(1, 5_000, Why::Dead).messages[0]], ..first };
+    keep(&mut connection, &[(0, &later)]).await;
+    assert_eq!(of_chunks(&mut connection, &[id(1)]).await.unwrap(), [(0, later)]);
+    let done = Changes { delete: vec![id(1), id(2)], ..Changes::default() };
+    change(&mut connection, Lane::Bulk, &done).await.unwrap();
+    assert!(stock(&mut connection, Lane::Bulk, &[0, 1]).await.unwrap().is_empty());
+    drop(connection);
+    schema.drop().await;
+}
+
+#[tokio::test]
+async fn people_see_dead_letters_and_order() {
+    let schema = Schema::new(&ledger::MIGRATIONS).await;
+    let mut connection = schema.pool().acquire().await.unwrap();
+    let mut mixed = row(2, -1, Why::Dead);
+    mixed.messages[0].why = Why::Retry;
+    mixed.messages[1].code = 0;
+    keep(&mut connection, &[(0, &row(1, -1, Why::Dead)), (1, &mixed), (0, &row(3, -1, Why::Retry))]).await;
+    let all = letters::list(&mut connection, &Which::default(), 0, 1).await.unwrap();
+    assert_eq!(all.iter().map(|letter| letter.chunk).collect::<Vec<_>>(), [id(1)]);
+    let all = letters::list(&mut connection, &Which::default(), 0, 9).await.unwrap();
+    assert_eq!(all.iter().map(|letter| letter.chunk).collect::<Vec<_>>(), [id(1), id(2)]);
+    let of =
+        async |which: Which| letters::list(&mut *schema.pool().acquire().await.unwrap(), &which, 0, 9).await;
+    assert_eq!(of(Which { code: Some(0), ..Which::default() }).await.unwrap().len(), 1);
+    assert_eq!(of(Which { account: Some(8), ..Which::default() }).await.unwrap().len(), 0);
+    assert_eq!(of(Which { lane: Some("express".into()), ..Which::default() }).await.unwrap().len(), 0);
+    assert!(letters::find(&mut connection, id(3)).await.unwrap().is_none());
+
+    letters::order(&mut connection, &all, None, Verb::Requeue, "someone").await.unwrap();
+    let ordered = orders(&mut connection, Lane::Bulk, &[0], 9).await.unwrap();
+    let [order] = &ordered[..] else { panic!("one order in this partition, not {ordered:?}") };
+    assert_eq!((order.chunk, order.verb), (id(1), Verb::Requeue));
+    assert_eq!(order.messages, [1, 4].into_iter().collect::<Bits>());
+    let found = letters::find(&mut connection, id(1)).await.unwrap().unwrap();
+    assert_eq!(found.ordered.as_deref(), Some("requeue"));
+    let done = Changes { carried_out: vec![order.id], ..Changes::default() };
+    change(&mut connection, Lane::Bulk, &done).await.unwrap();
+    assert!(orders(&mut connection, Lane::Bulk, &[0], 9).await.unwrap().is_empty());
+    assert_eq!(orders(&mut connection, Lane::Bulk, &[1], 9).await.unwrap().len(), 1);
+    drop(connection);
+    schema.drop().await;
+}
+
+#[test]
+fn the_bounds_of_a_partition() {
+    let stock = Stock { rows: 8, octets: 100, dead: 0 };
+    assert_eq!((stock.room(10, 101), stock.room(10, 100), stock.room(8, 101)), (2, 0, 0));
+    let mut stock = stock;
+    stock.changed([&Some(row(1, 0, Why::Retry)), &None, &None].into_iter());
+    assert_eq!((stock.rows, stock.octets), (7, 110));
+}

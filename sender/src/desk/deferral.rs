@@ -1,0 +1,151 @@
+//! Between the desk and the table `deferred`: what only waits leaves memory, what is due comes
+//! back, and orders from people are carried out.
+
+use super::flight::Flight;
+use super::{Desk, Leaving, Now, Wait};
+use crate::deferred::{Order, Row, Verb, Why};
+use crate::scan::Stands;
+use domain::bits::Bits;
+use domain::id::ChunkId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use wire::WireError;
+use wire::billed::{Billed, Verdict};
+
+/// What the next transaction of the positions is to carry out.
+#[derive(Debug, Default)]
+pub(crate) struct Unsaved {
+    /// Of each chunk its new row, or nothing where it is done with.
+    pub(crate) rows: BTreeMap<ChunkId, Option<Row>>,
+    /// Orders that were carried out.
+    pub(crate) orders: Vec<i64>,
+}
+
+impl Unsaved {
+    /// Whether the positions are all there is to store.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.orders.is_empty()
+    }
+}
+
+impl Desk {
+    /// Lets chunks go that only wait, and longer than `after_ms`: at most `room` of them. The
+    /// frontier passes them; their rows are written by the transaction that stores it.
+    pub(crate) fn defer(&mut self, now: Now, after_ms: i64, room: usize) {
+        let waits = |flight: &Flight| {
+            flight.work.as_ref().is_some_and(|work| work.only_waits_until(now.boot.saturating_add(after_ms)))
+        };
+        let waiting: Vec<ChunkId> =
+            self.flights.iter().filter(|(_, flight)| waits(flight)).map(|(id, _)| *id).take(room).collect();
+        for id in waiting {
+            let Some(flight) = self.flights.remove(&id) else { continue };
+            let Some(work) = flight.work else { continue };
+            self.unsaved.rows.insert(id, Some(work.row(flight.offset, now)));
+            self.unsaved.orders.extend(flight.orders);
+            if !flight.from_table {
+                self.leave(flight.offset);
+            }
+        }
+    }
+
+    /// What the next transaction is to carry out besides the positions.
+    pub(crate) fn unsaved(&self) -> &Unsaved {
+        &self.unsaved
+    }
+
+    /// The transaction was committed.
+    pub(crate) fn saved(&mut self) {
+        self.unsaved = Unsaved::default();
+    }
+
+    /// Chunks from the table that are in hand, and those whose rows are about to change: what
+    /// the table says of them is not to be looked at.
+    pub(crate) fn from_table(&self) -> impl Iterator<Item = ChunkId> {
+        let in_hand = self.flights.iter().filter(|(_, flight)| flight.from_table).map(|(id, _)| *id);
+        in_hand.chain(self.unsaved.rows.keys().copied())
+    }
+
+    /// Takes a row in hand. `look_up_at` is that of [`Desk::take`].
+    ///
+    /// # Errors
+    /// When its record cannot be read.
+    pub(crate) fn load(&mut self, row: Row, now: Now, look_up_at: i64) -> Result<(), WireError> {
+        let id = row.chunk;
+        if self.flights.contains_key(&id) || self.unsaved.rows.contains_key(&id) {
+            return Ok(());
+        }
+        let (Verdict::Paid { chunk, .. } | Verdict::Refused { chunk }) = Billed::decode(&row.record)?.verdict
+        else {
+            return Ok(());
+        };
+        let past = self.scan.remove(id);
+        let waiting = row.messages.clone();
+        let flight = Flight::of_row(row, Arc::new(chunk), past.as_ref());
+        let open = flight.work.as_ref().map_or(Bits::EMPTY, |work| work.open);
+        self.flights.insert(id, flight);
+        for message in waiting.iter().filter(|message| open.contains(message.position)) {
+            // What was written behind the row says more than the row.
+            let later = past.as_ref().filter(|past| past.attempt(message.position) > message.attempt);
+            let wait = match later.map(|past| past.stands(message.position)) {
+                Some(Stands::Open) => Wait { at: look_up_at, why: Why::LookUp, code: 0 },
+                Some(Stands::MayRetry) => Wait { at: now.boot, why: Why::Retry, code: 0 },
+                _ => {
+                    let at = now.boot + (message.due.0 - now.unix.0);
+                    Wait { at, why: message.why, code: message.code }
+                }
+            };
+            self.wait(id, message.position, wait);
+        }
+        self.finish(id);
+        Ok(())
+    }
+
+    /// Carries an order out, on a chunk that was loaded before it. Returns the messages that
+    /// are to be dropped.
+    pub(crate) fn obey(&mut self, order: &Order) -> Vec<Leaving> {
+        let mut dropped = Vec::new();
+        if self.unsaved.orders.contains(&order.id) || self.unsaved.rows.contains_key(&order.chunk) {
+            return dropped;
+        }
+        let Some(flight) = self.flights.get_mut(&order.chunk) else {
+            // Nothing of it waits any more.
+            self.unsaved.orders.push(order.id);
+            return dropped;
+        };
+        if flight.orders.contains(&order.id) {
+            return dropped;
+        }
+        flight.orders.push(order.id);
+        let Some(work) = flight.work.as_mut() else { return dropped };
+        let mut again = Bits::EMPTY;
+        for position in order.messages.intersection(work.open).iter() {
+            let Some(message) = work.message_mut(position) else { continue };
+            if message.waits.is_none_or(|wait| wait.why != Why::Dead) {
+                continue;
+            }
+            message.waits = None;
+            match order.verb {
+                Verb::Requeue => {
+                    message.tries = 0;
+                    again.insert(position);
+                }
+                Verb::Drop => dropped.push(work.as_it_is(position)),
+            }
+        }
+        let account = work.chunk.account;
+        if !again.is_empty() {
+            self.ready.push(account, order.chunk, again);
+        }
+        if !dropped.is_empty() {
+            self.will_write(order.chunk);
+        }
+        dropped
+    }
+
+    /// The frontier may pass a chunk that came from sms.billed.
+    fn leave(&mut self, offset: i64) {
+        if let Err(error) = self.done(offset) {
+            tracing::error!(%error, "the frontier was misused");
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! The desk with its surroundings: an operator that may or may not get what is sent, the log
+//! of attempts, the table `deferred`, positions that are stored now and then, and processes
+//! that die at any moment and are followed by another one.
+
+use super::*;
+use crate::deferred::{Order, Row, Verb};
+use domain::outcome::Refusal;
+use platform::kafka::budget::Budget;
+use wire::Version;
+use wire::attempt::{Attempt, AttemptKind, IntentSlice, MessageOutcome, OutcomeSlice, SliceOf};
+use wire::billed::{Answer, answer};
+
+type Message = (ChunkId, u8);
+
+#[derive(Clone, Debug)]
+enum Happens {
+    Arrive { recipients: Vec<u64>, paid: prop::sample::Index },
+    Deliver(usize),
+    Call { max: usize, reaches: Vec<bool> },
+    End { call: prop::sample::Index, outcomes: Vec<Outcome> },
+    LookUp,
+    Time(i64),
+    Defer { after: i64, room: usize },
+    Store,
+    Look,
+    Order { row: prop::sample::Index, verb: bool },
+    Crash,
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    use Happens::*;
+    let index = any::<prop::sample::Index>;
+    let recipients = prop::collection::vec(0u64..6, 1..6);
+    let outcome = prop_oneof![
+        3 => Just(Outcome::Taken),
+        2 => Just(Outcome::Retry),
+        1 => Just(Outcome::NotSent),
+        2 => Just(Outcome::Unknown),
+        1 => Just(Outcome::Refused(Refusal::Operator)),
+    ];
+    prop_oneof![
+        3 => (recipients, index()).prop_map(|(recipients, paid)| Arrive { recipients, paid }),
+        4 => (1usize..4).prop_map(Deliver),
+        5 => (1usize..6, prop::collection::vec(any::<bool>(), 3)).prop_map(|(max, reaches)| Call { max, reaches }),
+        4 => (index(), prop::collection::vec(outcome, 4)).prop_map(|(call, outcomes)| End { call, outcomes }),
+        2 => Just(LookUp),
+        2 => (1i64..30).prop_map(Time),
+        2 => (0i64..20, 0usize..4).prop_map(|(after, room)| Defer { after, room }),
+        3 => Just(Store),
+        2 => Just(Look),
+        1 => (index(), any::<bool>()).prop_map(|(row, verb)| Order { row, verb }),
+        1 => Just(Crash),
+    ]
+}
+
+struct Model {
+    desk: Desk,
+    budget: Arc<Budget>,
+    billed: Vec<(Arc<Chunk>, u16)>,
+    delivered: usize,
+    attempts: Vec<Attempt>,
+    table: BTreeMap<ChunkId, Row>,
+    orders: BTreeMap<i64, Order>,
+    ordered: i64,
+    stored: Stand,
+    epoch: i64,
+    calls: Vec<(Vec<Leaving>, Vec<bool>)>,
+    /// What the operator has.
+    has: HashSet<Message>,
+    /// What closed, with its outcome.
+    closed: BTreeMap<Message, Outcome>,
+    now: i64,
+}
+
+impl Model {
+    fn new() -> Self {
+        Model {
+            desk: Desk::new(0, -1, 0, Scan::default(), 0, BTreeSet::new()),
+            budget: Budget::new(1_000, 1_000_000),
+            billed: vec![],
+            delivered: 0,
+            attempts: vec![],
+            table: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            ordered: 0,
+            stored: Stand { frontier: 0, last_source: -1, point: 0 },
+            epoch: 1,
+            calls: vec![],
+            has: HashSet::new(),
+            closed: BTreeMap::new(),
+            now: 0,
+        }
+    }
+
+    fn time(&self) -> Now {
+        // The clock that never goes back began somewhere else.
+        Now { boot: self.now + 7_777, unix: UnixMillis(self.now) }
+    }
+
+    fn record(chunk: &Chunk, source: usize, paid: u16) -> Bytes {
+        answer(Version::NEWEST, source as i64, Answer::Paid(paid), &chunk.encode(Version::NEWEST))
+    }
+
+    fn deliver(&mut self) {
+        let Some((chunk, paid)) = self.billed.get(self.delivered) else { return };
+        let record = Model::record(chunk, self.delivered, *paid);
+        let paid = Paid { chunk: Arc::clone(chunk), paid: *paid, record, charge: self.budget.charge(1) };
+        let offset = self.delivered as i64;
+        self.desk.take(offset, offset, Some(paid), self.time().boot + 5).unwrap();
+        self.delivered += 1;
+    }
+
+    fn write(&mut self, kind: AttemptKind) {
+        self.attempts.push(Attempt { epoch: self.epoch, at: UnixMillis(self.now), kind });
+        self.desk.wrote(self.attempts.len() as i64 - 1);
+    }
+
+    fn call(&mut self, max: usize, reaches: &[bool]) {
+        let call = self.desk.next_call(max, self.time().unix);
+        if call.is_empty() {
+            return;
+        }
+        let slices = call.iter().map(|leaving| IntentSlice {
+            of: slice_of(leaving),
+            bits: [leaving.position].into_iter().collect(),
+        });
+        self.write(AttemptKind::Intent { connector: "c".into(), slices: slices.collect() });
+        let reaches: Vec<bool> =
+            call.iter().zip(reaches.iter().cycle()).map(|(_, reaches)| *reaches).collect();
+        for (leaving, reaches) in call.iter().zip(&reaches) {
+            let message = (leaving.chunk.id, leaving.position);
+            assert!(!self.closed.contains_key(&message), "sent after it was closed");
+            assert!(!self.has.contains(&message), "sent although the operator has it");
+            if *reaches {
+                self.has.insert(message);
+            }
+        }
+        self.calls.push((call, reaches));
+    }
+
+    /// What a call's answer may say depends on what the operator got.
+    fn end(&mut self, at: usize, wanted: &[Outcome]) {
+        let (call, reaches) = self.calls.swap_remove(at);
+        let outcomes: Vec<Outcome> = reaches
+            .iter()
+            .zip(wanted.iter().cycle())
+            .map(|(reaches, wanted)| match wanted {
+                Outcome::Taken if !reaches => Outcome::Unknown,
+                Outcome::Retry | Outcome::NotSent | Outcome::Refused(_) if *reaches => Outcome::Taken,
+                wanted => *wanted,
+            })
+            .collect();
+        self.outcomes(&call, &outcomes);
+    }
+
+    fn outcomes(&mut self, messages: &[Leaving], outcomes: &[Outcome]) {
+        let slices = messages.iter().zip(outcomes).map(|(leaving, outcome)| OutcomeSlice {
+            of: slice_of(leaving),
+            messages: vec![MessageOutcome {
+                position: leaving.position,
+                outcome: *outcome,
+                code: 0,
+                operator_id: String::new(),
+            }],
+        });
+        self.write(AttemptKind::Outcomes { connector: "c".into(), slices: slices.collect() });
+        for (leaving, outcome) in messages.iter().zip(outcomes) {
+            let (id, position) = (leaving.chunk.id, leaving.position);
+            self.desk.outcome(id, position, *outcome);
+            let at = self.time().boot + i64::from(leaving.attempt % 7);
+            match outcome {
+                closing if closing.closes() => {
+                    let before = self.closed.insert((id, position), *outcome);
+                    assert_eq!(
+                        before, None,
+                        "{id}/{position} is closed again, as {outcome:?} at {}",
+                        self.now
+                    );
+                }
+                Outcome::Unknown => self.desk.wait(id, position, Wait { at, why: Why::LookUp, code: 0 }),
+                // Every third attempt in vain needs a person.
+                _ if leaving.attempt % 3 == 0 => {
+                    let at = self.time().boot + SEND_BY.0 - self.now;
+                    self.desk.wait(id, position, Wait { at, why: Why::Dead, code: 31 });
+                }
+                _ => self.desk.wait(id, position, retry(at)),
+            }
+        }
+    }
+
+    fn look_up(&mut self) {
+        let boot = self.time().boot;
+        let Some(leaving) = self.desk.next_look_up(boot) else { return };
+        let known = self.has.contains(&(leaving.chunk.id, leaving.position));
+        self.outcomes(&[leaving], &[if known { Outcome::Taken } else { Outcome::NotSent }]);
+    }
+
+    fn expire(&mut self) {
+        let expired = self.desk.expired(self.time().unix);
+        for leaving in &expired {
+            assert!(
+                !self.has.contains(&(leaving.chunk.id, leaving.position)),
+                "expired, and the operator has it"
+            );
+        }
+        if !expired.is_empty() {
+            self.outcomes(&expired, &vec![Outcome::Expired; expired.len()]);
+        }
+    }
+
+    fn store(&mut self) {
+        let stand = self.desk.stand();
+        assert!(
+            stand.frontier >= self.stored.frontier && stand.point >= self.stored.point,
+            "positions only rise"
+        );
+        let unsaved = self.desk.unsaved();
+        for (chunk, row) in &unsaved.rows {
+            match row {
+                Some(row) => drop(self.table.insert(*chunk, row.clone())),
+                None => drop(self.table.remove(chunk)),
+            }
+        }
+        for order in &unsaved.orders {
+            self.orders.remove(order);
+        }
+        self.stored = stand;
+        self.desk.saved();
+        for (chunk, paid) in self.billed.iter().take(stand.frontier as usize) {
+            let closed = (0..u8::try_from(*paid).unwrap()).all(|p| self.closed.contains_key(&(chunk.id, p)));
+            assert!(closed || self.table.contains_key(&chunk.id), "the frontier passed what nobody keeps");
+        }
+    }
+
+    fn look(&mut self) {
+        let now = self.time();
+        let known: HashSet<ChunkId> = self.desk.from_table().collect();
+        let due = |row: &&Row| row.due() <= now.unix && !known.contains(&row.chunk);
+        let mut rows: Vec<Row> = self.table.values().filter(due).cloned().collect();
+        rows.extend(self.orders.values().filter_map(|order| self.table.get(&order.chunk)).cloned());
+        for row in rows {
+            self.desk.load(row, now, now.boot + 5).unwrap();
+        }
+        for order in self.orders.clone().into_values() {
+            let dropped = self.desk.obey(&order);
+            if !dropped.is_empty() {
+                self.outcomes(&dropped, &vec![Outcome::Refused(Refusal::Dropped); dropped.len()]);
+            }
+        }
+    }
+
+    fn order(&mut self, row: &prop::sample::Index, requeue: bool) {
+        if self.table.is_empty() {
+            return;
+        }
+        let row = self.table.values().nth(row.index(self.table.len())).unwrap();
+        let verb = if requeue { Verb::Requeue } else { Verb::Drop };
+        self.ordered += 1;
+        let order = Order { id: self.ordered, partition: 0, chunk: row.chunk, messages: row.dead(), verb };
+        self.orders.insert(order.id, order);
+    }
+
+    /// The process dies with all its calls under way; another one begins.
+    fn crash(&mut self) {
+        self.calls.clear();
+        self.epoch += 1;
+        self.attempts.push(Attempt { epoch: self.epoch, at: UnixMillis(self.now), kind: AttemptKind::Fence });
+        let fence = self.attempts.len() as i64 - 1;
+        let mut scan = Scan::default();
+        for (offset, record) in (0..).zip(&self.attempts).skip(self.stored.point as usize) {
+            scan.take(offset, record.clone());
+        }
+        let rows: Vec<Row> = scan.chunks().filter_map(|chunk| self.table.get(&chunk)).cloned().collect();
+        let Stand { frontier, last_source, .. } = self.stored;
+        let ahead = self.table.values().map(|row| row.offset).filter(|offset| *offset >= frontier).collect();
+        self.desk = Desk::new(frontier, last_source, fence + 1, scan, self.billed.len() as i64, ahead);
+        let now = self.time();
+        for row in rows {
+            self.desk.load(row, now, now.boot + 5).unwrap();
+        }
+        self.desk.loaded();
+        self.delivered = frontier as usize;
+    }
+
+    fn step(&mut self, step: Happens) {
+        match step {
+            Happens::Arrive { recipients, paid } => {
+                let prefix = paid.index(recipients.len()) + 1;
+                let chunk = chunk(self.billed.len() as i64, recipients);
+                self.billed.push((chunk, u16::try_from(prefix).unwrap()));
+            }
+            Happens::Deliver(count) => (0..count).for_each(|_| self.deliver()),
+            Happens::Call { max, reaches } => self.call(max, &reaches),
+            Happens::End { call, outcomes } if !self.calls.is_empty() => {
+                self.end(call.index(self.calls.len()), &outcomes);
+            }
+            Happens::End { .. } => {}
+            Happens::LookUp => self.look_up(),
+            Happens::Time(by) => {
+                self.now += by;
+                self.desk.retry_due(self.time().boot);
+            }
+            Happens::Defer { after, room } => self.desk.defer(self.time(), after, room),
+            Happens::Store => self.store(),
+            Happens::Look => self.look(),
+            Happens::Order { row, verb } => self.order(&row, verb),
+            Happens::Crash => self.crash(),
+        }
+    }
+
+    /// Everything is answered from now on, and time goes on until nothing waits.
+    fn settle(&mut self) {
+        for round in 0..2_000 {
+            self.deliver();
+            self.call(100, &[true]);
+            while !self.calls.is_empty() {
+                self.end(0, &[Outcome::Taken]);
+            }
+            self.look_up();
+            self.look();
+            self.expire();
+            self.desk.defer(self.time(), 0, 100);
+            self.store();
+            let done = self.delivered == self.billed.len() && self.table.is_empty();
+            if done && self.stored.frontier == self.billed.len() as i64 {
+                return;
+            }
+            // Near the end what only a person could free expires.
+            self.now += if round < 1_000 { 3 } else { SEND_BY.0 / 500 };
+            self.desk.retry_due(self.time().boot);
+        }
+        panic!("it does not come to rest: {:?}", self.table);
+    }
+}
+
+fn slice_of(leaving: &Leaving) -> SliceOf {
+    SliceOf {
+        account: leaving.chunk.account,
+        chunk: leaving.chunk.id,
+        chunk_size: u16::try_from(leaving.chunk.len()).unwrap(),
+        part: 0,
+        attempt: leaving.attempt,
+    }
+}
+
+/// Of every message, no two valid intents have the same number, and none follows what closed it.
+fn numbers_of_attempts_only_grow(attempts: &[Attempt]) {
+    let (mut last, mut closed): (HashMap<Message, u8>, HashSet<Message>) = Default::default();
+    for attempt in attempts {
+        match &attempt.kind {
+            AttemptKind::Fence => {}
+            AttemptKind::Intent { slices, .. } => {
+                for (slice, position) in slices.iter().flat_map(|s| s.bits.iter().map(move |p| (s, p))) {
+                    let message = (slice.of.chunk, position);
+                    assert!(!closed.contains(&message), "an intent follows what closed the message");
+                    let before = last.insert(message, slice.of.attempt).unwrap_or(0);
+                    assert!(slice.of.attempt > before, "attempt {} after {before}", slice.of.attempt);
+                }
+            }
+            AttemptKind::Outcomes { slices, .. } => {
+                for slice in slices {
+                    let closing = slice.messages.iter().filter(|message| message.outcome.closes());
+                    closed.extend(closing.map(|message| (slice.of.chunk, message.position)));
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    /// Whatever happens, whoever dies whenever: nothing is sent that the operator has or that
+    /// is closed, nothing paid is forgotten, and everything ends exactly once.
+    #[test]
+    fn nothing_is_lost_and_nothing_repeated(steps in prop::collection::vec(happens(), 1..150)) {
+        let mut model = Model::new();
+        for step in steps {
+            model.step(step);
+        }
+        model.settle();
+        for (chunk, paid) in &model.billed {
+            for position in 0..u8::try_from(*paid).unwrap() {
+                let ended = model.closed.get(&(chunk.id, position));
+                prop_assert!(ended.is_some(), "{}/{position} was forgotten", chunk.id);
+                let has = model.has.contains(&(chunk.id, position));
+                prop_assert_eq!(has, ended == Some(&Outcome::Taken));
+            }
+        }
+        numbers_of_attempts_only_grow(&model.attempts);
+        prop_assert!(model.orders.is_empty() || model.table.is_empty());
+        let stand = model.desk.stand();
+        prop_assert_eq!(stand.point, model.attempts.len() as i64);
+    }
+}
