@@ -2,6 +2,7 @@
 
 use crate::schedule::Schedule;
 use domain::lane::Lane;
+use domain::status::Costs;
 use platform::config::Violations;
 use platform::kafka::consumer::ConsumerLimits;
 use serde::{Deserialize, Serialize};
@@ -33,15 +34,49 @@ pub struct Settings {
     pub receipts_flush_ms: u64,
     /// How often receipts that came before their chunk are looked at again, in milliseconds.
     pub pending_every_ms: u64,
+    /// How long receipts wait that match nothing, in hours: then they are deleted.
+    pub pending_keep_hours: u32,
     /// When an operator is asked for receipts: seconds after it took the first message of a
     /// chunk that is still open, rising. After the last, the last is repeated as an interval.
     pub poll_schedule_s: Vec<u32>,
-    /// An operator is not asked later than so many seconds after it took the message.
+    /// An operator is not asked later than so many seconds after it took the message, and its
+    /// answers are waited for so long after the time by which a message had to be sent.
     pub poll_window_s: u32,
     /// The longest pause after a transaction that failed, in milliseconds.
     pub retry_longest_ms: u64,
     /// A worker that makes no progress for so long is not ready, in milliseconds.
     pub stale_after_ms: u64,
+    /// What each final status costs.
+    pub costs: Costs,
+    /// How what nobody answers comes to an end.
+    pub sweep: SweepSettings,
+    /// How finished chunks go to history.
+    pub history: HistorySettings,
+}
+
+/// How what nobody answers comes to an end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SweepSettings {
+    /// How often the next chunks that await receipts are looked at, in milliseconds.
+    pub every_ms: u64,
+    /// How many are looked at together, at most.
+    pub look_chunks: u32,
+    /// How long after `send_by` and `poll_window_s` messages end although it cannot be known
+    /// whether the operator would have answered, in seconds.
+    pub hard_cap_s: u32,
+}
+
+/// How finished chunks go to history.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistorySettings {
+    /// How long chunks stay open after their last message ended, in seconds.
+    pub after_s: u32,
+    /// How often finished ones are looked for, in milliseconds.
+    pub every_ms: u64,
+    /// How many are moved together, at most.
+    pub chunks: u32,
 }
 
 impl Settings {
@@ -59,9 +94,16 @@ impl Settings {
         range("bulk_flush_ms", self.bulk_flush_ms, 1, 30_000);
         range("receipts_flush_ms", self.receipts_flush_ms, 1, 1_000);
         range("pending_every_ms", self.pending_every_ms, 100, 60_000);
+        range("pending_keep_hours", self.pending_keep_hours.into(), 1, 8_760);
         range("retry_longest_ms", self.retry_longest_ms, 100, 60_000);
         range("stale_after_ms", self.stale_after_ms, 1_000, 600_000);
         range("poll_window_s", self.poll_window_s.into(), 1, 30 * 86_400);
+        range("sweep.every_ms", self.sweep.every_ms, 20, 600_000);
+        range("sweep.look_chunks", self.sweep.look_chunks.into(), 1, 100_000);
+        range("sweep.hard_cap_s", self.sweep.hard_cap_s.into(), 1, 30 * 86_400);
+        range("history.after_s", self.history.after_s.into(), 0, 30 * 86_400);
+        range("history.every_ms", self.history.every_ms, 20, 600_000);
+        range("history.chunks", self.history.chunks.into(), 1, 2_000);
         violations.range(
             "dlr_reconciler.chunks_per_transaction",
             self.chunks_per_transaction,

@@ -1,37 +1,45 @@
 //! One flush: positions and everything that was merged, in one transaction, all or nothing.
 //!
-//! Lock order, the same for every transaction of this role: positions → missing state rows
-//! inserted ascending → state rows `for update` ascending → ledger rows → accounts → the
-//! other tables (whose rows are guarded by the state row's lock, or are written in the
-//! order of their keys).
+//! Lock order, the same for every transaction of this role: ownership (where no position
+//! moves) → positions → missing state rows inserted ascending → state rows `for update`
+//! ascending → history rows likewise → ledger rows → accounts → the other tables (whose rows
+//! are guarded by the state row's lock, or are written in the order of their keys).
 
 mod account_day;
+mod carriers;
 mod chunk_content;
 mod chunk_operator_ids;
 mod chunk_state;
+mod finished;
+mod moved;
 mod parked;
 mod pending_receipt;
 mod receipt_poll;
+mod unanswered;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub(crate) use pending_receipt::{count as count_pending, match_all, match_chunks};
+pub(crate) use pending_receipt::{count as count_pending, drop_old, match_all, match_chunks};
+pub(crate) use unanswered::{Unanswered, end as end_unanswered};
 
-use crate::merge::{Batch, Heard, by_chunk};
+use crate::merge::{Batch, Heard, Slice, by_chunk};
+use crate::pushed;
 use crate::schedule::Schedule;
 use account_day::Days;
 use chunk_state::{Merged, Row};
+use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::money::Money;
-use domain::status::Status;
+use domain::status::{Costs, Status};
 use domain::time::UnixMillis;
 use ledger::LedgerError;
 use ledger::settle::{Finals, Settlement};
 use platform::ownership::{Advance, Role, advance};
 use platform::postgres::Pool;
 use sqlx::{Connection, PgConnection};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use wire::Version;
 
 /// A batch, and the hold under which it was read.
@@ -44,6 +52,7 @@ pub(crate) struct Held<'a> {
 
 /// What every transaction needs to know.
 pub(crate) struct Means<'a> {
+    pub(crate) costs: &'a Costs,
     pub(crate) schedule: &'a Schedule,
     pub(crate) now: UnixMillis,
     /// The version in which records are written.
@@ -62,8 +71,8 @@ pub(crate) enum Flushed {
 /// What a transaction stored.
 #[derive(Debug, Default)]
 pub(crate) struct Stored {
-    /// Chunks of which a state row was made: receipts may wait for them.
-    pub(crate) made: Vec<ChunkId>,
+    /// Chunks of which a state row was made, or a message closed: receipts may wait for them.
+    pub(crate) ready: Vec<ChunkId>,
     /// Messages newly ended, by the position of their status in [`Status::ALL`].
     pub(crate) ended: [u64; Status::ALL.len()],
     pub(crate) settled: Money,
@@ -77,8 +86,50 @@ pub(crate) struct Stored {
     pub(crate) disagreements: u64,
     /// Messages newly recorded.
     pub(crate) recorded: u64,
-    /// Receipts kept because their chunk is not known yet.
+    /// Receipts kept because their chunk is not known yet, or the attempt they belong to.
     pub(crate) pending: u64,
+    /// Receipts of messages that went by another connector, by the connector that they came by.
+    pub(crate) foreign: BTreeMap<Arc<str>, u64>,
+}
+
+/// What a transaction decided, and what is left to do with it.
+#[derive(Default)]
+struct Decided {
+    stored: Stored,
+    unmatched: Unmatched,
+    /// Chunks that are in history.
+    moved: BTreeSet<ChunkId>,
+    days: Days,
+}
+
+/// What was heard too early.
+#[derive(Default)]
+pub(crate) struct Unmatched {
+    /// Chunks that have no state row, and get none by what was heard.
+    chunks: BTreeSet<ChunkId>,
+    /// Messages of other chunks whose closing attempt is not known yet, where a receipt does
+    /// not say its attempt.
+    messages: BTreeMap<ChunkId, Bits>,
+}
+
+impl Unmatched {
+    fn new(unknown: Vec<ChunkId>, rows: &[Row]) -> Self {
+        let waiting = rows.iter().filter(|row| !row.waiting.is_empty());
+        Unmatched {
+            chunks: unknown.into_iter().collect(),
+            messages: waiting.map(|row| (row.chunk, row.waiting)).collect(),
+        }
+    }
+
+    /// What is to be kept of receipts; nothing where all of it was taken in.
+    fn left(&self, slice: &Slice) -> Option<Slice> {
+        let chunk = slice.slice.chunk;
+        if self.chunks.contains(&chunk) {
+            // A poll that learnt nothing tells nothing later either.
+            return pushed::facts(slice).next().map(|_| slice.clone());
+        }
+        pushed::left(slice, *self.messages.get(&chunk)?)
+    }
 }
 
 /// Stores batches of one stream. An error leaves open whether it was committed: the
@@ -109,38 +160,43 @@ async fn store(
 ) -> Result<Stored, LedgerError> {
     let all = || batches.iter().map(|held| held.batch);
     let heard = by_chunk(all());
-    let (mut stored, unknown, mut days) = decide(connection, &heard, means).await?;
+    let Decided { mut stored, unmatched, moved, mut days } = decide(connection, &heard, means).await?;
     stored.recorded = chunk_content::insert(connection, all(), &mut days).await?;
-    chunk_operator_ids::insert(connection, all()).await?;
-    stored.pending = pending_receipt::insert(connection, batches, &unknown, means.version).await?;
+    chunk_operator_ids::insert(connection, all(), &moved).await?;
+    stored.pending = pending_receipt::insert(connection, batches, &unmatched, means.version).await?;
     parked::insert(connection, batches).await?;
     days.add(connection).await?;
     Ok(stored)
 }
 
 /// Merges what was heard into the state rows, and moves the money of what newly ended: both
-/// under the same locks, so that status and money never disagree. Returns also the chunks
-/// that have no state row and get none by this.
+/// under the same locks, so that status and money never disagree.
 async fn decide(
     connection: &mut PgConnection,
     heard: &BTreeMap<ChunkId, Vec<&Heard>>,
     means: &Means<'_>,
-) -> Result<(Stored, Vec<ChunkId>, Days), LedgerError> {
-    let mut days = Days::default();
-    let mut stored = Stored::default();
+) -> Result<Decided, LedgerError> {
+    let mut decided = Decided::default();
     if heard.is_empty() {
-        return Ok((stored, vec![], days));
+        return Ok(decided);
     }
-    let Merged { rows, unknown } = chunk_state::merge(connection, heard).await?;
+    let Merged { rows, unknown, moved } = chunk_state::merge(connection, heard, means.costs).await?;
     let finals: BTreeMap<ChunkId, Finals> = rows.iter().filter_map(Row::finals).collect();
     let settlements = ledger::settle::finals(connection, &finals).await?;
     chunk_state::update(connection, &rows).await?;
     receipt_poll::store(connection, &rows, heard, means).await?;
+    finished::insert(connection, &rows).await?;
     for row in &rows {
-        stored.count(row, settlements.get(&row.chunk));
-        days.ended(row);
+        decided.stored.count(row, settlements.get(&row.chunk));
+        decided.days.ended(row);
     }
-    Ok((stored, unknown, days))
+    for (chunk, foreign) in &moved.foreign {
+        decided.stored.foreign(*chunk, foreign);
+    }
+    decided.stored.late += moved.late;
+    decided.unmatched = Unmatched::new(unknown, &rows);
+    decided.moved = moved.chunks;
+    Ok(decided)
 }
 
 impl Held<'_> {
@@ -158,10 +214,25 @@ impl Held<'_> {
 }
 
 impl Stored {
-    fn count(&mut self, row: &Row, settlement: Option<&Settlement>) {
-        if row.made {
-            self.made.push(row.chunk);
+    fn foreign(&mut self, chunk: ChunkId, foreign: &[Arc<str>]) {
+        for connector in foreign {
+            *self.foreign.entry(Arc::clone(connector)).or_default() += 1;
         }
+        if !foreign.is_empty() {
+            tracing::error!(
+                %chunk,
+                receipts = foreign.len(),
+                connectors = ?foreign.iter().collect::<BTreeSet<_>>(),
+                "receipts of messages that went by another connector are left out"
+            );
+        }
+    }
+
+    fn count(&mut self, row: &Row, settlement: Option<&Settlement>) {
+        if row.made || row.ends.closed {
+            self.ready.push(row.chunk);
+        }
+        self.foreign(row.chunk, &row.foreign);
         for (sum, more) in self.ended.iter_mut().zip(row.ends.by_status) {
             *sum += u64::from(more);
         }
@@ -172,8 +243,7 @@ impl Stored {
         }
         let Some(settlement) = settlement else { return };
         let movement = settlement.movement;
-        let missing =
-            row.ends.delivered.minus(movement.settle).len() + row.ends.failed.minus(movement.void).len();
+        let missing = row.ends.settle.minus(movement.settle).len() + row.ends.void.minus(movement.void).len();
         if missing > 0 {
             tracing::error!(chunk = %row.chunk, messages = missing, "status and money disagree");
             self.disagreements += missing as u64;

@@ -11,12 +11,18 @@
 //! Content is stored often, states seldom: each topic is stored by itself. Receipts whose
 //! chunk is not known yet wait in a table, and are matched after each transaction that
 //! makes state rows, at start, and every few seconds.
+//!
+//! Beside the workers: the [`sweep`] ends what no operator answers, and chunks of which
+//! everything is final go to [`history`].
 
 mod config;
 mod flush;
 mod hand;
+mod history;
+mod holding;
 mod merge;
 mod metrics;
+mod pushed;
 mod read;
 mod reconcile;
 #[cfg(test)]
@@ -24,23 +30,28 @@ mod reconcile;
 mod samples;
 mod schedule;
 mod states;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
-pub use config::Settings;
+pub use config::{HistorySettings, Settings, SweepSettings};
 
 use anyhow::Context;
 use domain::lane::Lane;
 use hand::{Bounds, Topic};
+use history::Mover;
 use platform::kafka::consumer::Consumer;
+use platform::kafka::probe::Probe;
 use platform::kafka::topics::Stage;
 use platform::lifecycle::{Lifecycle, Phase};
 use platform::ownership::{Beat, Role};
 use platform::role::{Common, RoleLoop};
 use read::Stream;
-use reconcile::{Parts, Worker};
+use reconcile::{Parts, Pending, Worker};
 use schedule::Schedule;
+use std::sync::Arc;
 use std::time::Duration;
+use sweep::Sweep;
 use tokio::sync::mpsc;
 
 /// Changes of ownership that wait for a worker at most.
@@ -74,8 +85,16 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
     let receipts = Duration::from_millis(settings.receipts_flush_ms);
     let streams = vec![(common.topics.receipts(), Stream::Receipts, receipts)];
     let names = ("receipts", "dlr-reconciler.receipts", "dlr-read-rcpt");
-    let pending_every = Some(Duration::from_millis(settings.pending_every_ms));
-    started.push(worker(common, settings, lifecycle, names, Lane::Standard, streams, pending_every)?);
+    let pending = Some(Pending {
+        every: Duration::from_millis(settings.pending_every_ms),
+        keep: Duration::from_secs(u64::from(settings.pending_keep_hours) * 3_600),
+    });
+    started.push(worker(common, settings, lifecycle, names, Lane::Standard, streams, pending)?);
+
+    let sweep = sweep(common, settings)?;
+    lifecycle.spawn("dlr-reconciler.sweep", Phase::Drain, |stop| sweep.run(stop));
+    let mover = mover(common, settings);
+    lifecycle.spawn("dlr-reconciler.history", Phase::Drain, |stop| mover.run(stop));
 
     let names = ("dlr-reconciler.owner", "dlr-reconciler.changes");
     common.own_partitions(Role::DlrReconciler, started, names, lifecycle);
@@ -89,7 +108,7 @@ fn worker(
     (name, component, thread): Names,
     pool_of: Lane,
     streams: Vec<(String, Stream, Duration)>,
-    pending_every: Option<Duration>,
+    pending: Option<Pending>,
 ) -> anyhow::Result<RoleLoop> {
     let topics = streams.iter().map(|(topic, _, _)| topic.clone()).collect();
     let (consumer, records) = Consumer::new(&common.kafka, &settings.consumer, topics)?;
@@ -112,18 +131,59 @@ fn worker(
         check: common.health.check(component, Duration::from_millis(settings.stale_after_ms)),
         health: common.health.clone(),
         standing: common.standing.clone(),
-        schedule: Schedule::new(&settings.poll_schedule_s, settings.poll_window_s)
-            .context("dlr_reconciler.poll_schedule_s is no schedule")?,
+        schedule: schedule(settings)?,
+        costs: settings.costs.clone(),
         bounds: Bounds {
             chunks: settings.chunks_per_transaction,
             offsets: i64::from(settings.consumer.ahead_records / 2).max(1),
         },
         retry_longest: Duration::from_millis(settings.retry_longest_ms),
-        pending_every,
+        pending,
         meters,
     });
     lifecycle.spawn(component, Phase::Flush, |stop| worker.run(stop));
     Ok(RoleLoop { changes, beat })
+}
+
+fn schedule(settings: &Settings) -> anyhow::Result<Schedule> {
+    let schedule = Schedule::new(&settings.poll_schedule_s, settings.poll_window_s);
+    schedule.context("dlr_reconciler.poll_schedule_s is no schedule")
+}
+
+/// The sweep. It has the bulk lane's connections, as nothing waits for it, and a Kafka client of
+/// its own that only asks where topics end.
+fn sweep(common: &Common, settings: &Settings) -> anyhow::Result<Sweep> {
+    let receipts = common.topics.receipts();
+    let millis = |seconds: u32| i64::from(seconds) * 1_000;
+    Ok(Sweep::new(sweep::Parts {
+        pool: common.pools.lane(Lane::Bulk).clone(),
+        probe: Arc::new(Probe::new(&common.kafka, receipts.clone())?),
+        standing: common.standing.clone(),
+        health: common.health.clone(),
+        meters: metrics::SweepMeters::new(),
+        topics: sweep::Topics {
+            attempts: Lane::ALL.map(|lane| common.topics.of(Stage::Attempts, lane)).to_vec(),
+            receipts,
+            partitions: common.partitions,
+        },
+        rules: sweep::Rules {
+            window_ms: millis(settings.poll_window_s),
+            hard_cap_ms: millis(settings.sweep.hard_cap_s),
+        },
+        schedule: schedule(settings)?,
+        costs: settings.costs.clone(),
+        settings: settings.sweep.clone(),
+        chunks: settings.chunks_per_transaction,
+    }))
+}
+
+fn mover(common: &Common, settings: &Settings) -> Mover {
+    Mover {
+        pool: common.pools.lane(Lane::Bulk).clone(),
+        standing: common.standing.clone(),
+        settings: settings.history.clone(),
+        meters: metrics::HistoryMeters::new(),
+    }
 }
 
 const fn lane_names(lane: Lane) -> Names {

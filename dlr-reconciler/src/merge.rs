@@ -23,8 +23,9 @@ pub(crate) struct NewRow {
     pub(crate) size: u16,
 }
 
-/// Receipts as they were heard: kept as they are where their chunk is not known yet.
-#[derive(Debug)]
+/// Receipts as they were heard: kept as they are where their chunk is not known yet, or the
+/// attempt that they belong to.
+#[derive(Clone, Debug)]
 pub(crate) struct Slice {
     pub(crate) connector: Arc<str>,
     pub(crate) at: UnixMillis,
@@ -56,6 +57,7 @@ pub(crate) struct Content {
     pub(crate) messages: u16,
     /// First chunk of its call, chunks and messages in it.
     pub(crate) call: (ChunkId, u32, u32),
+    pub(crate) send_by: UnixMillis,
     /// The billed record.
     pub(crate) record: Bytes,
 }

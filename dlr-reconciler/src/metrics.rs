@@ -1,6 +1,7 @@
 //! What the reconciler counts. `worker` is a lane, or `receipts`.
 
 use crate::flush::Stored;
+use crate::sweep::Swept;
 use domain::money::Money;
 use domain::status::Status;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
@@ -15,6 +16,8 @@ const LATE: &str = "smshub_dlr_reconciler_late_receipts_total";
 const BEYOND: &str = "smshub_dlr_reconciler_positions_beyond_chunk_total";
 const DISAGREEMENTS: &str = "smshub_dlr_reconciler_disagreements_total";
 const PENDED: &str = "smshub_dlr_reconciler_pended_receipts_total";
+const FOREIGN: &str = "smshub_dlr_reconciler_foreign_receipts_total";
+const DROPPED: &str = "smshub_dlr_reconciler_dropped_receipts_total";
 const PENDING: &str = "smshub_dlr_reconciler_pending_receipts";
 const PARKED: &str = "smshub_dlr_reconciler_parked_records_total";
 const IDS_REFUSED: &str = "smshub_dlr_reconciler_operator_ids_refused_total";
@@ -22,6 +25,33 @@ const TRANSACTION: &str = "smshub_dlr_reconciler_transaction_seconds";
 const CHUNKS: &str = "smshub_dlr_reconciler_transaction_chunks";
 const FAILED: &str = "smshub_dlr_reconciler_transactions_failed_total";
 const IN_HAND: &str = "smshub_dlr_reconciler_in_hand_bytes";
+
+const SWEPT: &str = "smshub_dlr_reconciler_swept_messages_total";
+const ASKED_AGAIN: &str = "smshub_dlr_reconciler_asked_once_more_chunks_total";
+const SWEEPS_FAILED: &str = "smshub_dlr_reconciler_sweeps_failed_total";
+const SEEN_BEHIND: &str = "smshub_dlr_reconciler_seen_behind_seconds";
+const MOVED: &str = "smshub_dlr_reconciler_moved_chunks_total";
+const MOVES_FAILED: &str = "smshub_dlr_reconciler_moves_failed_total";
+
+/// The meters of the sweep.
+pub(crate) struct SweepMeters {
+    stored: Meters,
+    unanswered: Counter,
+    hard_cap: Counter,
+    asked: Counter,
+    /// Rounds that failed.
+    pub(crate) failed: Counter,
+    /// Seconds since the time until which everything is seen.
+    pub(crate) behind: Gauge,
+}
+
+/// The meters of moving to history.
+pub(crate) struct HistoryMeters {
+    /// Chunks that left the open tables.
+    pub(crate) moved: Counter,
+    /// Rounds that failed.
+    pub(crate) failed: Counter,
+}
 
 /// The meters of one worker, made once.
 pub(crate) struct Meters {
@@ -34,7 +64,9 @@ pub(crate) struct Meters {
     beyond: Counter,
     disagreements: Counter,
     pended: Counter,
-    /// Receipts that wait for their chunk.
+    /// Receipts that waited too long.
+    pub(crate) dropped: Counter,
+    /// Receipts that wait for their chunk or attempt.
     pub(crate) pending: Gauge,
     /// Records parked.
     pub(crate) parked: Counter,
@@ -69,6 +101,7 @@ impl Meters {
             beyond: of(BEYOND),
             disagreements: of(DISAGREEMENTS),
             pended: of(PENDED),
+            dropped: of(DROPPED),
             pending: gauge!(PENDING),
             parked: of(PARKED),
             ids_refused: of(IDS_REFUSED),
@@ -100,6 +133,38 @@ impl Meters {
         self.beyond.increment(stored.beyond);
         self.disagreements.increment(stored.disagreements);
         self.pended.increment(stored.pending);
+        for (connector, receipts) in &stored.foreign {
+            counter!(FOREIGN, "worker" => self.worker, "connector" => connector.to_string())
+                .increment(*receipts);
+        }
+    }
+}
+
+impl SweepMeters {
+    pub(crate) fn new() -> Self {
+        SweepMeters {
+            stored: Meters::new("sweep"),
+            unanswered: counter!(SWEPT, "cause" => "unanswered"),
+            hard_cap: counter!(SWEPT, "cause" => "hard_cap"),
+            asked: counter!(ASKED_AGAIN),
+            failed: counter!(SWEEPS_FAILED),
+            behind: gauge!(SEEN_BEHIND),
+        }
+    }
+
+    /// Counts what a page brought.
+    pub(crate) fn swept(&self, swept: &Swept) {
+        for (stored, counter) in [(&swept.unanswered, &self.unanswered), (&swept.hard_cap, &self.hard_cap)] {
+            self.stored.stored(stored);
+            counter.increment(stored.ended.iter().sum());
+        }
+        self.asked.increment(swept.asked);
+    }
+}
+
+impl HistoryMeters {
+    pub(crate) fn new() -> Self {
+        HistoryMeters { moved: counter!(MOVED), failed: counter!(MOVES_FAILED) }
     }
 }
 
@@ -117,12 +182,20 @@ pub(crate) fn describe() {
     describe_counter!(LATE, "Receipts that contradict a final status");
     describe_counter!(BEYOND, "Outcomes and receipts of messages that their chunk does not have");
     describe_counter!(DISAGREEMENTS, "Messages whose final status did not move the money it should");
-    describe_counter!(PENDED, "Receipts that came before their chunk was known");
-    describe_gauge!(PENDING, "Receipts that wait for their chunk, up to 100000");
+    describe_counter!(PENDED, "Receipts that came before their chunk or attempt was known");
+    describe_counter!(DROPPED, "Receipts that waited in vain until their time was over");
+    describe_counter!(FOREIGN, "Receipts of messages that went by another connector, left out");
+    describe_gauge!(PENDING, "Receipts that wait for their chunk or attempt, up to 100000");
     describe_counter!(PARKED, "Records of receipts that nobody can read");
     describe_counter!(IDS_REFUSED, "Operators' ids with control characters, left out");
     describe_histogram!(TRANSACTION, Unit::Seconds, "Time of one transaction");
     describe_histogram!(CHUNKS, "Chunks in one transaction");
     describe_counter!(FAILED, "Transactions that failed or lost a race, tried again");
     describe_gauge!(IN_HAND, Unit::Bytes, "Bytes read and not yet stored");
+    describe_counter!(SWEPT, "Messages that nobody answered, by why they were ended");
+    describe_counter!(ASKED_AGAIN, "Chunks asked about once more, for a sign of life of their connector");
+    describe_counter!(SWEEPS_FAILED, "Rounds of the sweep that failed, tried again");
+    describe_gauge!(SEEN_BEHIND, Unit::Seconds, "Age of what the sweep has seen of everything");
+    describe_counter!(MOVED, "Finished chunks that went to history");
+    describe_counter!(MOVES_FAILED, "Rounds of moving to history that failed, tried again");
 }

@@ -1,10 +1,10 @@
 //! Understanding a record: what it brings of which chunk. Pure.
 
 use crate::merge::{Content, Heard, NewRow, OperatorIds, Slice};
+use crate::pushed;
 use bytes::Bytes;
 use domain::id::ChunkId;
 use domain::lane::Lane;
-use domain::outcome::Receipt;
 use domain::status::Fact;
 use domain::time::UnixMillis;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -92,6 +92,7 @@ fn recorded(chunk: &Chunk, paid: u16, lane: Lane, partition: i32, value: &Bytes)
         lane,
         messages: size,
         call: (chunk.call_id, chunk.call_chunks, chunk.call_messages),
+        send_by: chunk.send_by,
         record: value.clone(),
     };
     let unpaid = (paid..size).filter_map(|position| u8::try_from(position).ok());
@@ -162,19 +163,9 @@ fn operator_ids(slice: &OutcomeSlice, connector: &Arc<str>, refused: &mut u32) -
 fn receipts(record: Receipts) -> Result<Understood, WireError> {
     let connector = name(&record.connector)?;
     let understand = |slice: ReceiptSlice| {
-        let at = after(slice.chunk, record.at);
-        let telling = slice
-            .messages
-            .iter()
-            .filter(|message| !matches!(message.receipt, Receipt::Nothing | Receipt::OnTheWay));
-        let facts = telling.map(|message| {
-            let (attempt, receipt, code) = (slice.attempt, message.receipt, message.code);
-            (message.position, Fact::Receipt { attempt, receipt, code, at })
-        });
-        let facts = facts.collect();
-        let polled = record.polled;
-        let chunk = slice.chunk;
+        let (chunk, polled) = (slice.chunk, record.polled);
         let slice = Slice { connector: Arc::clone(&connector), at: record.at, polled, slice };
+        let facts = pushed::facts(&slice).collect();
         (chunk, Heard { facts, polled, slices: vec![slice], ..Heard::default() })
     };
     let chunks = record.slices.into_iter().map(understand).collect();
@@ -190,7 +181,7 @@ fn name(connector: &str) -> Result<Arc<str>, WireError> {
 }
 
 /// Milliseconds after the chunk was minted, as states keep it.
-fn after(chunk: ChunkId, at: UnixMillis) -> u32 {
+pub(crate) fn after(chunk: ChunkId, at: UnixMillis) -> u32 {
     let millis = at.0.saturating_sub(chunk.minted_at().0).max(0);
     u32::try_from(millis).unwrap_or(u32::MAX)
 }

@@ -9,6 +9,7 @@ use crate::flush::Means;
 use crate::hand::{Bad, Bounds, Hand, Topic};
 use crate::metrics::Meters;
 use crate::schedule::Schedule;
+use domain::status::Costs;
 use ledger::LedgerError;
 use platform::health::{Check, Health};
 use platform::kafka::budget::Budget;
@@ -28,7 +29,17 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 const STOPPED: &str = "undecodable_record";
 const PARKED: &str = "parked_record";
+const FOREIGN: &str = "foreign_receipts";
 const CANNOT_READ: &str = "dlr_reconciler_cannot_read";
+
+/// What is done about receipts that came too early.
+#[derive(Clone, Copy)]
+pub(crate) struct Pending {
+    /// How often they are looked through.
+    pub(crate) every: Duration,
+    /// How long they wait at most.
+    pub(crate) keep: Duration,
+}
 
 /// What a worker is made of.
 pub(crate) struct Parts {
@@ -43,11 +54,11 @@ pub(crate) struct Parts {
     pub(crate) standing: Arc<Standing>,
     pub(crate) meters: Meters,
     pub(crate) schedule: Schedule,
+    pub(crate) costs: Costs,
     pub(crate) bounds: Bounds,
     pub(crate) retry_longest: Duration,
-    /// How often receipts that came before their chunk are looked through; nothing: another
-    /// worker does that.
-    pub(crate) pending_every: Option<Duration>,
+    /// Nothing: another worker looks after what waits.
+    pub(crate) pending: Option<Pending>,
 }
 
 /// One worker.
@@ -65,7 +76,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(mut with: Parts) -> Self {
         let hand = Hand::new(std::mem::take(&mut with.topics), with.bounds);
-        let pending_at = with.pending_every.map(|_| Instant::now());
+        let pending_at = with.pending.map(|_| Instant::now());
         Worker {
             with,
             hand,
@@ -159,6 +170,7 @@ impl Worker {
 
     fn means(&self) -> Means<'_> {
         Means {
+            costs: &self.with.costs,
             schedule: &self.with.schedule,
             now: clock::unix_now(),
             version: self.with.standing.write_version(),

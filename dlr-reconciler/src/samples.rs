@@ -5,7 +5,7 @@ use domain::hold::Prices;
 use domain::id::ChunkId;
 use domain::lane::Lane;
 use domain::money::Money;
-use domain::outcome::{Outcome, Receipt};
+use domain::outcome::{CLOSING_ATTEMPT, Outcome, Receipt};
 use domain::phone::Msisdn;
 use domain::text::Encoding;
 use domain::time::UnixMillis;
@@ -62,9 +62,20 @@ pub(crate) fn outcome(position: u8, outcome: Outcome) -> MessageOutcome {
 
 /// Outcomes of one attempt, 10 ms after minting.
 pub(crate) fn outcomes(chunk: ChunkId, size: u16, attempt: u8, messages: Vec<MessageOutcome>) -> Bytes {
+    outcomes_by("magfa", chunk, size, attempt, messages)
+}
+
+/// The same by any connector.
+pub(crate) fn outcomes_by(
+    connector: &str,
+    chunk: ChunkId,
+    size: u16,
+    attempt: u8,
+    messages: Vec<MessageOutcome>,
+) -> Bytes {
     let of = SliceOf { account: ACCOUNT, chunk, chunk_size: size, part: 0, attempt };
     let slices = vec![OutcomeSlice { of, messages }];
-    let kind = AttemptKind::Outcomes { connector: "magfa".into(), slices };
+    let kind = AttemptKind::Outcomes { connector: connector.into(), slices };
     Attempt { epoch: 1, at: MINTED.plus(10), kind }.encode(VERSION)
 }
 
@@ -81,6 +92,12 @@ pub(crate) fn receipts(chunk: ChunkId, attempt: u8, polled: bool, heard: &[(u8, 
     });
     let slices = vec![ReceiptSlice { chunk, attempt, messages: messages.collect() }];
     Receipts { connector: "magfa".into(), at: MINTED.plus(500), polled, slices }.encode(VERSION)
+}
+
+/// Receipts that an operator pushed with our ids, 500 ms after minting.
+pub(crate) fn pushed(connector: &str, chunk: ChunkId, heard: &[(u8, Receipt)]) -> Bytes {
+    let record = Receipts::decode(&receipts(chunk, CLOSING_ATTEMPT, false, heard)).unwrap();
+    Receipts { connector: connector.into(), ..record }.encode(VERSION)
 }
 
 /// Makes the account, with a balance, and the ledger's range for its chunks.

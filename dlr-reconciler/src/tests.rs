@@ -1,6 +1,8 @@
 //! The whole role on real Kafka and Postgres.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod ends;
+mod pushed;
 mod rig;
 
 use crate::samples::{billed, chunk_id, fence, hold, outcome, outcomes, receipts};

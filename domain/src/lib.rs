@@ -10,6 +10,7 @@ pub mod hold;
 pub mod id;
 pub mod invariant;
 pub mod lane;
+pub mod magfa;
 pub mod money;
 pub mod outcome;
 pub mod partition;

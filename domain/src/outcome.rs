@@ -98,6 +98,10 @@ impl Outcome {
     }
 }
 
+/// The attempt of a receipt that comes with our id alone and so does not say which attempt it
+/// belongs to: it belongs to whichever closed the message, since no other reached the operator.
+pub const CLOSING_ATTEMPT: u8 = 0;
+
 /// What an operator's receipt says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Receipt {

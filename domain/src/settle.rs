@@ -1,4 +1,4 @@
-//! The end of a hold: what was delivered is settled, what finally was not is voided.
+//! The end of a hold: what is paid for in the end is settled, what is refunded is voided.
 //! The first final decision of a message wins; nothing that comes later moves money.
 
 use crate::bits::Bits;
@@ -56,12 +56,12 @@ impl Decided {
         self.voided
     }
 
-    /// Takes final outcomes in: a decided position never changes, and of contradicting
-    /// outcomes that come together the delivery wins.
-    pub fn decide(&mut self, delivered: Bits, failed: Bits) -> Movement {
+    /// Takes the costs of final outcomes in: a decided position never changes, and of
+    /// contradicting costs that come together the settlement wins.
+    pub fn decide(&mut self, settle: Bits, void: Bits) -> Movement {
         let open = self.undecided();
-        let settle = delivered.intersection(open);
-        let void = failed.intersection(open).minus(settle);
+        let settle = settle.intersection(open);
+        let void = void.intersection(open).minus(settle);
         self.settled = self.settled.union(settle);
         self.voided = self.voided.union(void);
         Movement { settle, void }
@@ -97,9 +97,9 @@ mod tests {
         fn decisions_stand(paid in 0u16..=256, outcomes in prop::collection::vec((bits(), bits()), 0..8)) {
             let mut row = Decided::open(paid);
             let (mut settled, mut voided) = (Bits::EMPTY, Bits::EMPTY);
-            for (delivered, failed) in outcomes {
+            for (settle, void) in outcomes {
                 let before = row;
-                let movement = row.decide(delivered, failed);
+                let movement = row.decide(settle, void);
                 prop_assert_eq!(Decided::new(paid, row.settled(), row.voided()), Ok(row));
                 prop_assert!(before.settled().is_subset(&row.settled()));
                 prop_assert!(before.voided().is_subset(&row.voided()));
@@ -107,24 +107,24 @@ mod tests {
                 prop_assert!(movement.void.intersection(settled.union(voided)).is_empty());
                 settled = settled.union(movement.settle);
                 voided = voided.union(movement.void);
-                prop_assert!(row.decide(delivered, failed).is_empty());
+                prop_assert!(row.decide(settle, void).is_empty());
             }
             prop_assert_eq!((row.settled(), row.voided()), (settled, voided));
         }
 
         #[test]
-        fn every_rial_goes_one_way(delivered in bits(), failed in bits(), paid in 1u16..=256) {
+        fn every_rial_goes_one_way(settle in bits(), void in bits(), paid in 1u16..=256) {
             let prices = Prices::new(vec![Money::new(7)], vec![], 256).unwrap();
             let mut row = Decided::open(paid);
             let held = prices.cost_of(&row.undecided());
-            let (settled, refunded) = row.decide(delivered, failed).amounts(&prices);
+            let (settled, refunded) = row.decide(settle, void).amounts(&prices);
             let left = prices.cost_of(&row.undecided());
             prop_assert_eq!(Money::checked_sum([settled, refunded, left]), Some(held));
         }
     }
 
     #[test]
-    fn together_the_delivery_wins_and_first_decisions_stand() {
+    fn together_the_settlement_wins_and_first_decisions_stand() {
         let one: Bits = [0].into_iter().collect();
         let mut row = Decided::open(1);
         assert_eq!(row.decide(one, one), Movement { settle: one, void: Bits::EMPTY });

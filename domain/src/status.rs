@@ -1,7 +1,9 @@
 //! The status of a message: what the customer sees, and how it ends.
 
+mod costs;
 mod merge;
 
+pub use costs::{Cost, Costs};
 pub use merge::{Corrupt, Fact, MessageState, STATE_BYTES};
 
 /// Where a message is on its way. The order of the numbers is the order of the journey:
@@ -46,11 +48,6 @@ impl Status {
     /// Whether nothing changes it any more.
     pub const fn is_final(self) -> bool {
         self as u8 >= Status::Delivered as u8
-    }
-
-    /// Whether its hold is settled (paid) when it ends so. Everything else is refunded.
-    pub const fn is_paid(self) -> bool {
-        matches!(self, Status::Delivered)
     }
 
     /// The number stored in rows; it never changes meaning.

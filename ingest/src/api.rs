@@ -1,4 +1,4 @@
-//! The HTTP API `/v1`: what a customer sees.
+//! The HTTP API: `/v1`, what a customer sees, and `/receipts`, what an operator does.
 
 mod auth;
 mod balance;
@@ -11,6 +11,7 @@ mod format;
 mod messages;
 mod problems;
 mod query;
+mod receipts;
 mod redoc;
 mod reports;
 
@@ -37,7 +38,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     with_conventions(v1.merge(docs::router(description)).layer(from_fn(counted)))
 }
 
-/// The routes of `/v1` and their description.
+/// The routes of `/v1`, and of operators, and their description.
 fn v1() -> (Router<Arc<App>>, OpenApi) {
     OpenApiRouter::with_openapi(describe::api())
         .routes(routes!(messages::send))
@@ -46,6 +47,7 @@ fn v1() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(bulk::send))
         .routes(routes!(reports::bulk))
         .routes(routes!(balance::read))
+        .routes(routes!(receipts::push))
         .split_for_parts()
 }
 

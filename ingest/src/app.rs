@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::config::Settings;
 use crate::keys::KeyCache;
 use crate::produce::LaneProducer;
+use crate::receipts::{CALLS_MAX, Doors, Heard};
 use crate::room::{room, take};
 use crate::rules::Rules;
 use crate::tariffs::Tariffs;
@@ -29,6 +30,13 @@ pub(crate) struct App {
     pub(crate) ids: Arc<IdSource>,
     pub(crate) standing: Arc<Standing>,
     pub(crate) partitions: i32,
+    /// Who may push receipts.
+    pub(crate) doors: Doors,
+    /// Which operators were heard of.
+    pub(crate) heard: Heard,
+    /// Room for calls with receipts.
+    pub(crate) pushes: Semaphore,
+    pub(crate) receipts_topic: String,
     lanes: [LaneProducer; 3],
     bodies: Arc<Semaphore>,
     workers: Arc<Semaphore>,
@@ -51,6 +59,10 @@ impl App {
             ids,
             standing: Arc::clone(&common.standing),
             partitions: common.partitions,
+            doors: Doors::new(&settings.receipts),
+            heard: Heard::new(common.pools.common().clone()),
+            pushes: Semaphore::new(CALLS_MAX),
+            receipts_topic: common.topics.receipts(),
             lanes,
             bodies: room(settings.limits.bulk_bodies_bytes),
             workers: Arc::new(Semaphore::new(settings.limits.bulk_workers)),

@@ -1,11 +1,12 @@
 //! The settings of ingest. Units are in the names.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use domain::id::CHUNK_MESSAGES_MAX;
 use domain::lane::Lane;
 use domain::phone::Served;
-use platform::config::Violations;
+use platform::config::{Secret, Violations};
 use platform::http::HttpLimits;
 use platform::kafka::KafkaSettings;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,9 @@ use crate::chunking::MESSAGE_BYTES_MAX;
 pub(crate) const SEGMENTS_MAX: u32 = 10;
 /// Characters of a reference that may ever be allowed, for the same proof.
 pub(crate) const REFERENCE_CHARACTERS_MAX: usize = 64;
+/// A secret that an operator sends, in bytes: not to be guessed, and fit for a header.
+const SECRET_BYTES_MIN: usize = 16;
+const SECRET_BYTES_MAX: usize = 256;
 /// librdkafka holds at most 100,000 records a producer; each is counted as 1 KiB at least, so
 /// this many bytes can never be more records than that.
 const QUEUE_BYTES_MAX: usize = 64 << 20;
@@ -43,6 +47,16 @@ pub struct Settings {
     pub keys: KeySettings,
     /// How chunks are handed to Kafka.
     pub produce: ProduceSettings,
+    /// Operators that push receipts, by the connector's name.
+    pub receipts: BTreeMap<String, PushSettings>,
+}
+
+/// An operator that pushes receipts: section `ingest.receipts.<connector>`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PushSettings {
+    /// What it sends in `X-Receipt-Secret`; empty: it may not push.
+    pub secret: Secret,
 }
 
 /// What a request may hold: section `ingest.limits`.
@@ -58,6 +72,8 @@ pub struct Limits {
     /// Bulk calls parsed, checked and encoded at once; the others wait. Less than the
     /// machine's cores, so that single messages find one free.
     pub bulk_workers: usize,
+    /// The body of a call with receipts, in bytes.
+    pub receipts_body_bytes: usize,
     /// Messages of a bulk call.
     pub bulk_messages: usize,
     /// A standard bulk call of more accepted messages than this travels in lane bulk.
@@ -141,6 +157,20 @@ impl Settings {
         self.limits.check(violations);
         self.keys.check(violations);
         self.produce.check(&self.limits, kafka, violations);
+        for (connector, push) in &self.receipts {
+            push.check(connector, violations);
+        }
+    }
+}
+
+impl PushSettings {
+    fn check(&self, connector: &str, violations: &mut Violations) {
+        let secret = self.secret.expose();
+        let long = (SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&secret.len());
+        let fits = secret.is_empty() || long && secret.bytes().all(|byte| byte.is_ascii_graphic());
+        let expected =
+            format!("nothing, or {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} visible ASCII characters");
+        violations.require(fits, &format!("ingest.receipts.{connector}.secret"), &expected);
     }
 }
 
@@ -153,6 +183,7 @@ impl Limits {
         range("bulk_body_bytes", self.bulk_body_bytes, 1_024..=256 << 20);
         range("bulk_bodies_bytes", self.bulk_bodies_bytes, self.bulk_body_bytes..=8 << 30);
         range("bulk_workers", self.bulk_workers, 1..=256);
+        range("receipts_body_bytes", self.receipts_body_bytes, 1_024..=1 << 20);
         range("bulk_messages", self.bulk_messages, 1..=10_000);
         range("bulk_lane_messages", self.bulk_lane_messages, 0..=10_000);
         range("chunk_messages", self.chunk_messages, 1..=CHUNK_MESSAGES_MAX);

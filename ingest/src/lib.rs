@@ -1,4 +1,4 @@
-//! Ingest: HTTP ▶ `sms.submitted.<lane>`.
+//! Ingest: HTTP ▶ `sms.submitted.<lane>`, and pushed receipts ▶ `sms.receipts`.
 //!
 //! The journey of a call: the key is checked ([`keys`]), the body is read and everything wrong
 //! with it named (`request`), its messages are checked, measured and priced (`prepare`), cut
@@ -6,6 +6,8 @@
 //! (`produce`), and confirmed when Kafka has acknowledged every chunk (`submit`). The answer
 //! then holds the ids (`api`). What became of the messages is read from the tables that
 //! billing and dlr-reconciler keep (`reports`).
+//!
+//! Operators push receipts by another path (`receipts`): into `sms.receipts`.
 
 mod api;
 mod app;
@@ -16,6 +18,7 @@ pub mod keys;
 pub mod metrics;
 mod prepare;
 mod produce;
+mod receipts;
 mod reports;
 mod request;
 mod room;
@@ -37,7 +40,7 @@ use platform::ownership::IdSource;
 use platform::role::Common;
 use tokio::net::{TcpListener, TcpSocket};
 
-pub use config::{ByLane, KeySettings, Limits, ProduceSettings, Settings};
+pub use config::{ByLane, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
 
 use app::App;
 

@@ -1,11 +1,15 @@
 //! The metrics of ingest, in one place: dashboards and alerts are written against their names.
-//! Labels are lanes and codes only.
+//! Labels are lanes, codes, and connectors that have a secret only.
 
 use std::time::Duration;
 
 use domain::lane::Lane;
+use domain::magfa;
+use domain::outcome::Receipt;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use platform::http::problem::Code;
+
+use crate::receipts::Pushed;
 
 /// Counter: messages answered with 2xx, by the `lane` travelled in.
 pub const ACCEPTED: &str = "smshub_ingest_accepted_messages_total";
@@ -19,6 +23,12 @@ pub const ACK_SECONDS: &str = "smshub_ingest_acknowledgement_seconds";
 pub const UNACKNOWLEDGED: &str = "smshub_ingest_unacknowledged_bytes";
 /// Counter: broken producers replaced, by `lane`.
 pub const PRODUCERS_REPLACED: &str = "smshub_ingest_producers_replaced_total";
+/// Counter: receipts that operators pushed and Kafka has, by `connector` and `receipt`.
+pub const PUSHED: &str = "smshub_receipts_pushed_total";
+/// Counter: those of them with a code that the operator's contract does not have.
+pub const UNKNOWN_CODES: &str = "smshub_receipts_unknown_codes_total";
+/// Counter: calls with receipts that were refused, by `reason` (a problem code).
+pub const PUSHES_REFUSED: &str = "smshub_receipts_refused_calls_total";
 /// Gauge: the tariff version that prices new messages.
 pub const TARIFF_VERSION: &str = "smshub_ingest_tariff_version";
 
@@ -30,6 +40,9 @@ pub(crate) fn describe() {
     describe_histogram!(ACK_SECONDS, Unit::Seconds, "Time from producing a call to its acknowledgement");
     describe_gauge!(UNACKNOWLEDGED, Unit::Bytes, "Produced and not yet acknowledged, by lane");
     describe_counter!(PRODUCERS_REPLACED, "Broken producers replaced, by lane");
+    describe_counter!(PUSHED, "Receipts that operators pushed and Kafka has");
+    describe_counter!(UNKNOWN_CODES, "Pushed receipts with a code that nobody knows");
+    describe_counter!(PUSHES_REFUSED, "Calls with receipts that were refused, by problem code");
     describe_gauge!(TARIFF_VERSION, "The tariff version that prices new messages");
 }
 
@@ -56,6 +69,26 @@ pub(crate) fn unacknowledged(lane: Lane, kib: i64) {
 
 pub(crate) fn producer_replaced(lane: Lane) {
     counter!(PRODUCERS_REPLACED, "lane" => lane.as_str()).increment(1);
+}
+
+pub(crate) fn pushed(connector: &str, pushed: &[Pushed]) {
+    for Pushed { code, .. } in pushed {
+        let connector = connector.to_owned();
+        match magfa::receipt_of(*code) {
+            Some(receipt) => {
+                counter!(PUSHED, "connector" => connector, "receipt" => receipt.as_str()).increment(1);
+            }
+            None => {
+                counter!(UNKNOWN_CODES, "connector" => connector.clone()).increment(1);
+                counter!(PUSHED, "connector" => connector, "receipt" => Receipt::Nothing.as_str())
+                    .increment(1);
+            }
+        }
+    }
+}
+
+pub(crate) fn push_refused(code: Code) {
+    counter!(PUSHES_REFUSED, "reason" => code.as_str()).increment(1);
 }
 
 pub(crate) fn tariff_version(version: u32) {

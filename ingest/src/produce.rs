@@ -55,7 +55,23 @@ impl LaneProducer {
     /// # Errors
     /// 503 `overloaded` or `unavailable`, saying whether anything may have been taken.
     pub(crate) fn produce(&self, partition: i32, records: &[Bytes]) -> Result<Produced, Problem> {
-        let lengths = records.iter().map(Bytes::len);
+        self.hand_over(&self.topic, records.iter().map(|record| (partition, record)))
+    }
+
+    /// Produces records of another topic, each to its own partition, all or none.
+    ///
+    /// # Errors
+    /// As [`LaneProducer::produce`].
+    pub(crate) fn produce_to(&self, topic: &str, records: &[(i32, Bytes)]) -> Result<Produced, Problem> {
+        self.hand_over(topic, records.iter().map(|(partition, record)| (*partition, record)))
+    }
+
+    fn hand_over<'r>(
+        &self,
+        topic: &str,
+        records: impl ExactSizeIterator<Item = (i32, &'r Bytes)> + Clone,
+    ) -> Result<Produced, Problem> {
+        let lengths = records.clone().map(|(_, record)| record.len());
         let room = Room::take(&self.room, self.lane, lengths).ok_or_else(full)?;
         let room = Arc::new(room);
         let producer = self.producer().map_err(|error| {
@@ -63,13 +79,13 @@ impl LaneProducer {
             Problem::new(Code::Unavailable).detail("records cannot be stored now; nothing was taken")
         })?;
         let (acks, acknowledged) = Acks::new(records.len());
-        for (position, record) in records.iter().enumerate() {
+        for (position, (partition, record)) in records.enumerate() {
             let (delivered, room) = (acks.delivered(), Arc::clone(&room));
             let delivered = Box::new(move |result| {
                 drop(room);
                 delivered(result);
             });
-            let sent = producer.send(&self.topic, partition, record, delivered);
+            let sent = producer.send(topic, partition, record, delivered);
             sent.map_err(|error| self.not_sent(&error, position))?;
         }
         Ok(Produced { lane: self.lane, acknowledged, timeout: self.ack_timeout, since: Instant::now() })

@@ -1,4 +1,5 @@
-//! What became of messages: read from the rows that billing and dlr-reconciler keep.
+//! What became of messages: read from the rows that billing and dlr-reconciler keep, open
+//! and in history alike (the views `all_…` find each chunk in one of them).
 //!
 //! A chunk is there once its content is recorded, normally within a second of the 202. A
 //! message without a state row is queued; one beyond the paid prefix is refused, whether or

@@ -10,6 +10,7 @@ pub(crate) mod errors;
 pub(crate) mod message;
 mod object;
 mod path;
+pub(crate) mod receipts;
 mod value;
 
 use platform::http::problem::{Code, Problem};
@@ -20,17 +21,26 @@ pub(crate) use path::Path;
 pub(crate) use value::Got;
 
 use object::{Fields, Object};
-use value::Seed;
+use value::{Kind, Seed};
 
 /// Reads a body that is one object. What is wrong with its fields is in the errors.
 fn read<'de, F: Fields<'de>>(body: &'de [u8], fields: F, errors: &mut Errors) -> Result<F, Problem> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let seed = Seed { kind: Object(fields), at: Path::Root, errors };
-    let got = seed.deserialize(&mut json).and_then(|got| json.end().map(|()| got));
-    match got.map_err(|error| malformed(&error))? {
+    match read_value(body, Object(fields), Path::Root, errors)? {
         Got::Value(fields) => Ok(fields),
         Got::Missing | Got::Null | Got::Wrong => Err(not_an_object()),
     }
+}
+
+/// Reads a body that is one value of this kind. What is wrong with it is in the errors.
+fn read_value<'de, K: Kind<'de>>(
+    body: &'de [u8],
+    kind: K,
+    at: Path<'_>,
+    errors: &mut Errors,
+) -> Result<Got<K::Value>, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let got = Seed { kind, at, errors }.deserialize(&mut json).and_then(|got| json.end().map(|()| got));
+    got.map_err(|error| malformed(&error))
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {

@@ -1,11 +1,16 @@
-//! The hold table is divided by the day in which ids were minted, so that old days can be
-//! taken away whole. A day's range must exist before its first chunk is billed.
+//! The hold table and those of history are divided by the day in which ids were minted, so
+//! that old days can be taken away whole. A day's range must exist before its first chunk is
+//! billed.
 
 use domain::id::ChunkId;
 use domain::time::UnixMillis;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use std::ops::Range;
 
 const DAY_MS: i64 = 86_400_000;
+const HOLD: &str = "hold";
+/// What finished chunks are moved to.
+const HISTORY: [&str; 2] = ["history_chunk", "history_operator_ids"];
 
 /// Ids more than this far ahead of the clock are no ids of ours, in milliseconds.
 pub const AHEAD_MAX_MS: i64 = 5 * 60_000;
@@ -48,7 +53,7 @@ impl Ranges {
 }
 
 /// Makes the ranges from the day before `now` to `days_ahead` days after it, and those since
-/// the newest that exists. Existing ones stay. Days are UTC days.
+/// the newest that exists; history gets the same days. Existing ones stay. Days are UTC days.
 pub async fn ensure(
     connection: &mut PgConnection,
     now: UnixMillis,
@@ -61,22 +66,15 @@ pub async fn ensure(
         .execute(&mut *transaction)
         .await?;
     let today = now.0.div_euclid(DAY_MS);
-    let known = read(&mut transaction).await?;
     // Days on which nobody made ranges would be a gap.
-    let newest_ends = ChunkId::new(known.to).map_or(i64::MAX, |id| id.minted_at().0.div_euclid(DAY_MS));
-    let first = if newest_ends == i64::MAX { today - 1 } else { newest_ends };
-    for day in first..=today + i64::from(days_ahead) {
-        let (from, to) = (UnixMillis(day * DAY_MS), UnixMillis((day + 1) * DAY_MS));
-        let date = chrono::DateTime::from_timestamp_millis(from.0).unwrap_or_default().format("%Y%m%d");
-        // Made beside and then attached: making it in place would lock the whole table, and
-        // wait for every reader of it. The statement is made of numbers only.
-        let statement = format!(
-            "create table hold_{date} (like hold including all);
-             alter table hold attach partition hold_{date} for values from ({}) to ({})",
-            ChunkId::floor(from),
-            ChunkId::floor(to),
-        );
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
+    let first = days(&mut transaction, HOLD).await?.map_or(today - 1, |known| known.end);
+    make(&mut transaction, HOLD, first..today + i64::from(days_ahead) + 1).await?;
+    if let Some(held) = days(&mut transaction, HOLD).await? {
+        // What is held for comes to history one day.
+        for table in HISTORY {
+            let first = days(&mut transaction, table).await?.map_or(held.start, |known| known.end);
+            make(&mut transaction, table, first..held.end).await?;
+        }
     }
     let ranges = read(&mut transaction).await?;
     transaction.commit().await?;
@@ -85,19 +83,47 @@ pub async fn ensure(
 
 /// What ranges there are. Ranges are made without gaps.
 pub async fn read(connection: &mut PgConnection) -> Result<Ranges, sqlx::Error> {
+    let start_of = |day: i64| ChunkId::floor(UnixMillis(day * DAY_MS));
+    let known = days(connection, HOLD).await?;
+    Ok(known.map_or(Ranges { from: i64::MAX, to: i64::MIN }, |known| Ranges {
+        from: start_of(known.start),
+        to: start_of(known.end),
+    }))
+}
+
+async fn make(connection: &mut PgConnection, table: &str, days: Range<i64>) -> Result<(), sqlx::Error> {
+    for day in days {
+        let (from, to) = (UnixMillis(day * DAY_MS), UnixMillis((day + 1) * DAY_MS));
+        let date = chrono::DateTime::from_timestamp_millis(from.0).unwrap_or_default().format("%Y%m%d");
+        // Made beside and then attached: making it in place would lock the whole table, and
+        // wait for every reader of it. The statement is made of names of ours and numbers.
+        let statement = format!(
+            "create table {table}_{date} (like {table} including all);
+             alter table {table} attach partition {table}_{date} for values from ({}) to ({})",
+            ChunkId::floor(from),
+            ChunkId::floor(to),
+        );
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The days that a table has ranges for, counted from 1970; nothing where it has none.
+async fn days(connection: &mut PgConnection, table: &str) -> Result<Option<Range<i64>>, sqlx::Error> {
     let names: Vec<(String,)> = sqlx::query_as(
         "select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
-         where i.inhparent = 'hold'::regclass order by c.relname",
+         where i.inhparent = $1::regclass order by c.relname",
     )
+    .bind(table)
     .fetch_all(connection)
     .await?;
-    let day = |name: Option<&(String,)>| {
-        let date = chrono::NaiveDate::parse_from_str(name?.0.strip_prefix("hold_")?, "%Y%m%d").ok()?;
-        Some(date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis())
+    let day = |name: &(String,)| {
+        let date = name.0.strip_prefix(table)?.strip_prefix('_')?;
+        let date = chrono::NaiveDate::parse_from_str(date, "%Y%m%d").ok()?;
+        Some(date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis().div_euclid(DAY_MS))
     };
-    let from = day(names.first()).map_or(i64::MAX, |start| ChunkId::floor(UnixMillis(start)));
-    let to = day(names.last()).map_or(i64::MIN, |start| ChunkId::floor(UnixMillis(start + DAY_MS)));
-    Ok(Ranges { from, to })
+    let (first, last) = (names.first().and_then(day), names.last().and_then(day));
+    Ok(first.zip(last).map(|(first, last)| first..last + 1))
 }
 
 #[cfg(test)]

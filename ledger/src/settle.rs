@@ -1,5 +1,5 @@
-//! Settling and voiding: held → revenue for what was delivered, held → balance for what
-//! finally was not.
+//! Settling and voiding: held → revenue for what is paid for in the end, held → balance for
+//! what is refunded.
 
 use crate::LedgerError;
 use crate::entries::{self, Entry};
@@ -11,13 +11,13 @@ use domain::settle::Movement;
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
 
-/// Messages of a chunk that became final.
+/// Messages of a chunk that became final, by what that costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Finals {
-    /// Delivered: their hold is settled.
-    pub delivered: Bits,
-    /// Finally not: their hold is voided.
-    pub failed: Bits,
+    /// Their hold is settled.
+    pub settle: Bits,
+    /// Their hold is voided.
+    pub void: Bits,
 }
 
 /// What that moved.
@@ -50,7 +50,7 @@ pub async fn finals(
     let mut moved = Vec::new();
     for (chunk, ends) in finals {
         let row = rows.get_mut(chunk).ok_or(LedgerError::NoHold(*chunk))?;
-        let movement = row.decided.decide(ends.delivered, ends.failed);
+        let movement = row.decided.decide(ends.settle, ends.void);
         let (settled, refunded) = movement.amounts(&row.prices);
         settlements.insert(*chunk, Settlement { account: row.account, movement, settled, refunded });
         if !movement.is_empty() {

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod health;
+pub mod heard;
 pub mod http;
 pub mod install;
 pub mod kafka;

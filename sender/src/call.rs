@@ -25,6 +25,8 @@ pub(crate) struct Hold {
 pub(crate) struct Line {
     pub(crate) connector: Arc<Connector>,
     pub(crate) magfa: Magfa,
+    /// When the operator was last heard of, for the sweep.
+    pub(crate) heard: Arc<platform::heard::Heard>,
     pub(crate) writer: Arc<Writer>,
 }
 

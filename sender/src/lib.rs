@@ -38,6 +38,7 @@ use domain::lane::Lane;
 use keeper::Keeper;
 use lane::LaneLoop;
 use magfa::Magfa;
+use platform::heard::Heard;
 use platform::kafka::consumer::Consumer;
 use platform::kafka::topics::Stage;
 use platform::lifecycle::{Lifecycle, Phase};
@@ -68,6 +69,7 @@ const CHANGES_MAX: usize = 128;
 /// When a Kafka client, an HTTP client or a thread cannot be made.
 pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
     let mut loops = Vec::new();
+    let heard = Arc::new(Heard::new(common.pools.common().clone()));
     let mut connectors: BTreeMap<String, Arc<Connector>> = BTreeMap::new();
     for lane in Lane::ALL {
         let topic = common.topics.of(Stage::Billed, lane);
@@ -79,7 +81,7 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
             move |stop| Ok(consumer.run(|| stop.is_requested())?),
         )?;
         let (changes, receiver) = mpsc::channel(CHANGES_MAX);
-        let (beat, line) = (Beat::new(), Arc::new(line(common, settings, lane, &mut connectors)?));
+        let (beat, line) = (Beat::new(), Arc::new(line(common, settings, lane, &mut connectors, &heard)?));
         let held = Held::default();
         let poller = Poller::new(common, settings, lane, Arc::clone(&line), held.clone());
         let lane_loop = LaneLoop::new(common, settings, lane, records, receiver, beat.clone(), line, held);
@@ -105,6 +107,7 @@ fn line(
     settings: &Settings,
     lane: Lane,
     connectors: &mut BTreeMap<String, Arc<Connector>>,
+    heard: &Arc<Heard>,
 ) -> anyhow::Result<Line> {
     let name = settings.routes.of(lane);
     let of = settings.connectors.get(name).with_context(|| format!("no connector {name}"))?;
@@ -114,7 +117,7 @@ fn line(
     let writer = Writer::new(&common.kafka, settings.linger_ms(lane), &common.topics, lane, standing)?;
     let connections = settings.calls_at_once + settings.questions_at_once;
     let magfa = Magfa::new(of, connections)?;
-    Ok(Line { connector, magfa, writer: Arc::new(writer) })
+    Ok(Line { connector, magfa, heard: Arc::clone(heard), writer: Arc::new(writer) })
 }
 
 const fn names(lane: Lane) -> (&'static str, &'static str, &'static str) {

@@ -13,6 +13,7 @@ pub(crate) mod code {
     pub(crate) const ENCODING: u16 = 3;
     pub(crate) const UDH: u16 = 6;
     pub(crate) const EMPTY_TEXT: u16 = 13;
+    pub(crate) const CREDIT: u16 = 14;
     pub(crate) const CREDENTIALS: u16 = 18;
     pub(crate) const BAD_ID: u16 = 24;
     pub(crate) const METHOD: u16 = 25;
@@ -34,6 +35,7 @@ const TARIFF: &[u8] = b"1320.0";
 const ELEMENT_OCTETS: usize = 160;
 
 /// The status of one id, as `/statuses` answers it.
+#[derive(Clone, Copy)]
 pub(crate) struct StatusOf {
     pub(crate) mid: i64,
     pub(crate) status: i8,
@@ -49,10 +51,10 @@ pub(crate) fn refused(code: u16) -> Vec<u8> {
     out
 }
 
-/// The answer to a send call; the mid of the element at `index` is `first_mid + index`.
-pub(crate) fn sent(settings: &Settings, judged: &[Judged<'_>], first_mid: i64) -> Vec<u8> {
-    let mut out = opened(judged.len(), b"{\"status\":0,\"messages\":[");
-    for (mid, element) in (first_mid..).zip(judged) {
+/// The answer to a send call: elements with the mids of those that were accepted.
+pub(crate) fn sent<'a>(settings: &Settings, judged: impl Iterator<Item = (i64, &'a Judged<'a>)>) -> Vec<u8> {
+    let mut out = opened(judged.size_hint().0, b"{\"status\":0,\"messages\":[");
+    for (mid, element) in judged {
         match element.fate {
             Fate::Accepted { .. } => {
                 field(&mut out, b"{\"status\":0,\"id\":", mid);
@@ -115,9 +117,9 @@ fn opened(elements: usize, head: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Ends an array of at least one element, each of which left a comma.
+/// Ends an array whose elements each left a comma.
 fn closed(mut out: Vec<u8>) -> Vec<u8> {
-    out.pop();
+    out.pop_if(|last| *last == b',');
     out.extend_from_slice(b"]}");
     out
 }

@@ -27,12 +27,14 @@ fn route(operator: &Operator, method: &Method, path: &str, body: &[u8]) -> Route
         ("/livez", _, &Method::GET) => ok(json!({ "status": "ok" })),
         ("/control/settings", _, &Method::GET) => ok(operator.settings().shown()),
         ("/control/settings", _, &Method::PUT) => change(operator, body),
+        ("/control/faults", _, &Method::GET) => faults(operator),
+        ("/control/faults", _, &Method::PUT) => set_faults(operator, body),
+        ("/control/faults", _, &Method::DELETE) => set_faults(operator, b"[]"),
         ("/control/stats", _, &Method::GET) => stats(operator),
         ("/control/reset", _, &Method::POST) => reset(operator),
         (_, Some(uid), &Method::GET) => messages(operator, uid),
-        ("/livez" | "/control/settings" | "/control/stats" | "/control/reset", _, _) | (_, Some(_), _) => {
-            Err((StatusCode::METHOD_NOT_ALLOWED, format!("{path} does not have {method}")))
-        }
+        ("/livez" | "/control/settings" | "/control/faults" | "/control/stats" | "/control/reset", _, _)
+        | (_, Some(_), _) => Err((StatusCode::METHOD_NOT_ALLOWED, format!("{path} does not have {method}"))),
         _ => Err((StatusCode::NOT_FOUND, "no such path".to_owned())),
     }
 }
@@ -46,10 +48,21 @@ fn change(operator: &Operator, body: &[u8]) -> Routed {
     ok(changed.map_err(|error| (StatusCode::UNPROCESSABLE_ENTITY, error))?.shown())
 }
 
+fn faults(operator: &Operator) -> Routed {
+    ok(serde_json::to_value(operator.faults()).unwrap_or_default())
+}
+
+fn set_faults(operator: &Operator, body: &[u8]) -> Routed {
+    let set = operator.set_faults_json(body);
+    set.map_err(|error| (StatusCode::UNPROCESSABLE_ENTITY, error))?;
+    faults(operator)
+}
+
 fn stats(operator: &Operator) -> Routed {
     let mut value = serde_json::to_value(operator.stats()).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         fields.insert("remembered".to_owned(), operator.remembered_messages().into());
+        fields.insert("push_waiting".to_owned(), operator.pushes.len().into());
     }
     ok(value)
 }

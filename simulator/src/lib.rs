@@ -4,16 +4,20 @@
 //! kept-alive connection, the [`Operator`] judges each element (a pure function of the
 //! settings, see [`fate`]), writes what was received to the [`journal`], takes it into a
 //! compact store and answers. Nothing runs per message: when a receipt is due was decided
-//! at submission and is looked at when somebody polls.
+//! at submission and is looked at when somebody polls. Only where receipts are to be pushed
+//! is there a queue of them. What goes wrong on the way is asked for by [`fault`] rules.
 
 mod answer;
 mod control;
 mod date;
 pub mod fate;
+pub mod fault;
 mod http;
 pub mod journal;
 mod number;
 mod operator;
+mod push;
+mod receipt;
 mod settings;
 mod stats;
 mod store;

@@ -17,7 +17,8 @@ use tracing_subscriber::EnvFilter;
 
 /// A simulated SMS operator that speaks Magfa's HTTP v2 under /api/http/sms/v2.
 ///
-/// Everything under "Behaviour" can also be changed at run time: see /control/settings.
+/// Everything under "Behaviour" can also be changed at run time: see /control/settings, and
+/// /control/faults for the fault rules.
 /// It has no TLS and its control endpoint no password: keep it on loopback.
 #[derive(Parser)]
 #[command(name = "smshub-simulator", version)]
@@ -43,6 +44,9 @@ struct Flags {
     /// Worker threads.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: u16,
+    /// File with fault rules, a JSON array as for PUT /control/faults: see the README.
+    #[arg(long)]
+    faults: Option<PathBuf>,
     #[command(flatten, next_help_heading = "Behaviour")]
     settings: Settings,
 }
@@ -94,7 +98,13 @@ fn operator(flags: &Flags) -> anyhow::Result<Operator> {
             Operator::in_memory(settings, flags.max_messages, limit)
         }
     };
-    Ok(opened?)
+    let operator = opened?;
+    if let Some(file) = &flags.faults {
+        let said = || file.display().to_string();
+        let json = std::fs::read(file).with_context(said)?;
+        operator.set_faults_json(&json).map_err(anyhow::Error::msg).with_context(said)?;
+    }
+    Ok(operator)
 }
 
 /// Both signals mean: stop cleanly.

@@ -1,12 +1,15 @@
 //! What can be tuned, by flags at start and by `PUT /control/settings` at run time.
 
 use clap::Args;
+use hyper::Uri;
 use serde::{Deserialize, Serialize};
 
 /// The highest latency or delivery delay that is accepted: one day in milliseconds.
 const MAX_MS: u32 = 86_400_000;
-/// The longest user name, domain or password, in octets.
+/// The longest user name, domain, password or secret, in octets.
 const MAX_CREDENTIAL: usize = 64;
+/// The longest `push_url`, in octets.
+const MAX_URL: usize = 1024;
 
 /// How the operator behaves. All of it may change while it runs; a message keeps the fate
 /// it was given when it was submitted.
@@ -54,6 +57,19 @@ pub struct Settings {
     /// Service password of HTTP Basic authentication; never shown by the control endpoint.
     #[arg(long, default_value = "demo", hide_default_value = true)]
     pub password: String,
+    /// Where final statuses are POSTed, http://HOST:PORT/PATH; empty for not at all. Polling
+    /// goes on beside it.
+    #[arg(long, default_value = "")]
+    pub push_url: String,
+    /// Value of the header X-Receipt-Secret; never shown by the control endpoint.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub push_secret: String,
+    /// Push the operator's own id (`mid`) in place of the client's (`uid`).
+    #[arg(long)]
+    pub push_by_mid: bool,
+    /// Pause after a push that was not answered with 200, in milliseconds.
+    #[arg(long, default_value_t = 500)]
+    pub push_retry_ms: u32,
 }
 
 impl Default for Settings {
@@ -72,6 +88,10 @@ impl Default for Settings {
             user: "demo".to_owned(),
             domain: "demo".to_owned(),
             password: "demo".to_owned(),
+            push_url: String::new(),
+            push_secret: String::new(),
+            push_by_mid: false,
+            push_retry_ms: 500,
         }
     }
 }
@@ -92,6 +112,7 @@ impl Settings {
             ("latency_jitter_ms", self.latency_jitter_ms),
             ("delivery_min_ms", self.delivery_min_ms),
             ("delivery_max_ms", self.delivery_max_ms),
+            ("push_retry_ms", self.push_retry_ms),
         ];
         for (name, ms) in spans {
             if ms > MAX_MS {
@@ -116,7 +137,34 @@ impl Settings {
         if self.user.contains([':', '/']) || self.domain.contains(':') {
             return Err("user must not contain ':' or '/', domain must not contain ':'".to_owned());
         }
+        self.check_push()
+    }
+
+    fn check_push(&self) -> Result<(), String> {
+        if self.push_retry_ms == 0 {
+            return Err("push_retry_ms must be at least 1".to_owned());
+        }
+        let visible = self.push_secret.bytes().all(|octet| octet.is_ascii_graphic());
+        if self.push_secret.len() > MAX_CREDENTIAL || !visible {
+            return Err(format!("push_secret must have at most {MAX_CREDENTIAL} visible ASCII characters"));
+        }
+        if !self.pushes() {
+            return Ok(());
+        }
+        let url: Option<Uri> = self.push_url.parse().ok();
+        let is_http = |url: Uri| url.scheme_str() == Some("http") && url.host().is_some();
+        if self.push_url.len() > MAX_URL || !url.is_some_and(is_http) {
+            return Err("push_url must be http://HOST:PORT/PATH".to_owned());
+        }
+        if self.push_secret.is_empty() {
+            return Err("push_secret must not be empty where there is a push_url".to_owned());
+        }
         Ok(())
+    }
+
+    /// Whether final statuses are pushed.
+    pub(crate) fn pushes(&self) -> bool {
+        !self.push_url.is_empty()
     }
 
     /// These settings with the named fields of a JSON object laid over them. An unknown
@@ -133,11 +181,12 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The settings as a JSON object, without the password.
+    /// The settings as a JSON object, without the password and the secret.
     pub fn shown(&self) -> serde_json::Value {
         let mut value = serde_json::to_value(self).unwrap_or_default();
         if let Some(fields) = value.as_object_mut() {
             fields.remove("password");
+            fields.remove("push_secret");
         }
         value
     }
@@ -182,6 +231,11 @@ mod tests {
             (r#"{"balance":-1}"#, "balance"),
             (r#"{"user":""}"#, "user"),
             (r#"{"user":"a:b"}"#, "user"),
+            (r#"{"push_url":"https://localhost/receipts/x","push_secret":"s"}"#, "push_url"),
+            (r#"{"push_url":"/receipts/x","push_secret":"s"}"#, "push_url"),
+            (r#"{"push_url":"http://localhost/receipts/x"}"#, "push_secret"),
+            (r#"{"push_secret":"a b"}"#, "push_secret"),
+            (r#"{"push_retry_ms":0}"#, "push_retry_ms"),
             (r#"[1]"#, "JSON object"),
         ];
         for (json, named) in cases {
@@ -191,7 +245,9 @@ mod tests {
     }
 
     #[test]
-    fn the_password_is_not_shown() {
-        assert!(Settings::default().shown().get("password").is_none());
+    fn secrets_are_not_shown() {
+        assert!(
+            ["password", "push_secret"].iter().all(|name| Settings::default().shown().get(name).is_none())
+        );
     }
 }

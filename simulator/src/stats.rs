@@ -1,6 +1,10 @@
 //! Counters shown by `GET /control/stats`; rebuilt from the journal at a restart.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+
+use crate::fault::{Fault, Stage};
 
 /// What was received and answered since the start of the journal or the last reset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -35,6 +39,27 @@ pub struct Stats {
     pub mids_unknown: u64,
     /// Elements of `/statuses` answers, by the status given.
     pub statuses: StatusCounts,
+    /// Send calls of which a fault let nothing be taken; they are not in `send_calls`.
+    pub not_taken_calls: u64,
+    /// How often each fault was applied: calls, or messages where it is about receipts.
+    /// `dead` counts how often it was set, and not over restarts.
+    pub faults: BTreeMap<Fault, u64>,
+    /// Receipts pushed and acknowledged. These three are not in the journal.
+    pub pushed: u64,
+    /// Pushes that were not answered with 200 and were repeated.
+    pub push_retries: u64,
+    /// Receipts that found no room in the queue of pushes.
+    pub push_dropped: u64,
+}
+
+impl Stats {
+    /// Counts a fault applied to a call, and those of the receipts of its elements.
+    pub(crate) fn count_faults(&mut self, call: Option<Fault>, elements: impl Iterator<Item = Fault>) {
+        let receipts = elements.filter(|fault| fault.stage() == Stage::Receipt);
+        for fault in call.into_iter().chain(receipts) {
+            *self.faults.entry(fault).or_default() += 1;
+        }
+    }
 }
 
 /// How many elements of `/statuses` answers had which status.

@@ -62,6 +62,11 @@ impl Store {
         self.next
     }
 
+    /// The number of the oldest element that is remembered.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
     /// Adds an element; says whether its uid had been accepted before.
     pub(crate) fn push(&mut self, entry: Entry) -> bool {
         let seen = entry.uid != NO_UID && self.newest_accepted(entry.uid).is_some();

@@ -111,8 +111,7 @@ impl Submission<'_> {
             return Err(code::TOO_LONG);
         }
         (judged.alphabet, judged.parts) = (alphabet, parts);
-        let key = if judged.uid == NO_UID { Key::Recipient(national) } else { Key::Uid(judged.uid) };
-        Ok(decide(settings, key))
+        Ok(decide(settings, Key::of(judged.uid, national)))
     }
 }
 

@@ -31,6 +31,33 @@ async fn bad_settings_change_nothing() {
 }
 
 #[tokio::test]
+async fn faults_are_set_shown_and_removed_and_bad_ones_change_nothing() {
+    let simulator = InProcess::start(Settings::default()).await;
+    let client = &simulator.client;
+    let none = (200, json!([]));
+    assert_eq!(client.control("GET", "/control/faults", "").await, none);
+    let rules = json!([{"fault": "partial", "probability": 0.5}, {"fault": "hang", "for_ms": 1}]);
+    let set = (200, rules.clone());
+    assert_eq!(client.control("PUT", "/control/faults", &rules.to_string()).await, set);
+    for (body, error) in [
+        (r#"[{"fault":"partial"},{"fault":"dead"}]"#, "[1] (dead): for_ms is missing"),
+        (r#"[{"fault":"x"}]"#, "[0].fault"),
+        (r#"{"fault":"partial"}"#, "not a JSON array of rules"),
+        ("", "not a JSON array of rules"),
+    ] {
+        let (status, answer) = client.control("PUT", "/control/faults", body).await;
+        assert_eq!(status, 422, "{body}");
+        assert!(answer["error"].as_str().unwrap().contains(error), "{body}: {answer}");
+        assert_eq!(client.control("GET", "/control/faults", "").await, set);
+    }
+    client.control("PUT", "/control/settings", r#"{"seed":9}"#).await;
+    assert_eq!(client.control("GET", "/control/faults", "").await, set, "settings leave faults alone");
+    assert_eq!(client.control("DELETE", "/control/faults", "").await, none);
+    assert_eq!(client.control("GET", "/control/faults", "").await, none);
+    assert_eq!(client.control("POST", "/control/faults", "").await.0, 405);
+}
+
+#[tokio::test]
 async fn submissions_of_a_uid_are_listed_with_their_fates() {
     let settings =
         Settings { delivery_ratio: 0.0, delivery_min_ms: 7, delivery_max_ms: 7, ..Settings::default() };

@@ -7,12 +7,7 @@ use serde_json::{Value, json};
 use simulator::Settings;
 use simulator::fate::{Fate, Key, decide};
 use simulator::journal::{Submitted, What};
-use support::{InProcess, mids, request};
-
-/// Everything accepted and delivered, at once.
-fn quick() -> Settings {
-    Settings { delivery_ratio: 1.0, delivery_min_ms: 0, delivery_max_ms: 0, ..Settings::default() }
-}
+use support::{InProcess, mids, quick, request};
 
 #[tokio::test]
 async fn a_call_is_answered_as_documented() {

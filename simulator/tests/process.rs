@@ -9,7 +9,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use simulator::journal::{self, Event, FILE_NAME, Submitted, What};
+use simulator::fault::Fault;
+use simulator::journal::{self, Event, FILE_NAME, What};
 use simulator::{Operator, Settings};
 use support::{Client, InProcess, mids};
 
@@ -67,18 +68,8 @@ async fn a_killed_simulator_has_forgotten_nothing_it_acknowledged() {
     let finals = simulator.client.finals(&first).await;
     simulator.signal("-KILL");
 
-    let accepted: Vec<(i64, i64)> = events(data.path())
-        .into_iter()
-        .filter_map(|event| match event.what {
-            What::Send(elements) => Some(elements),
-            _ => None,
-        })
-        .flatten()
-        .map(|element| match element.result {
-            Submitted::Accepted { mid, .. } => (element.uid, mid),
-            Submitted::Refused(code) => panic!("refused with {code}"),
-        })
-        .collect();
+    let events_before = events(data.path());
+    let accepted: Vec<(i64, i64)> = events_before.iter().flat_map(Event::taken).collect();
     let answered: Vec<(i64, i64)> = uids.into_iter().zip(first.clone()).chain([(50, second[0])]).collect();
     assert_eq!(accepted, answered);
 
@@ -177,7 +168,16 @@ async fn a_start_that_cannot_work_is_one_line_and_exit_code_1() {
     let busy = simulator.client.address.to_string();
     let damaged = tempfile::tempdir().unwrap();
     std::fs::write(damaged.path().join(FILE_NAME), [7; 100]).unwrap();
+    let rules = other.path().join("rules.json");
+    std::fs::write(&rules, r#"[{"fault":"refuse"}]"#).unwrap();
+    let faulty = |file: &Path| {
+        let mut faulty = command(other.path(), "127.0.0.1:0");
+        faulty.arg("--faults").arg(file);
+        faulty
+    };
     let cases = [
+        (faulty(&rules), "rules.json: [0] (refuse): code is missing"),
+        (faulty(Path::new("/nowhere/rules.json")), "/nowhere/rules.json: No such file"),
         (command(other.path(), &busy), "cannot listen on"),
         (command(data.path(), "127.0.0.1:0"), "another simulator"),
         (command(damaged.path(), "127.0.0.1:0"), "not a journal"),
@@ -238,4 +238,56 @@ async fn mids_go_on_after_a_journal_has_dropped_its_oldest() {
     newest.unwrap().set_len(24).unwrap();
     let last = InProcess::serve(open()).await;
     assert!(mids(&last.client.send_uids(&[1]).await)[0] > before[2]);
+}
+
+#[tokio::test]
+async fn faults_come_from_a_file_and_those_of_receipts_hold_over_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let rules = data.path().join("rules.json");
+    let text = r#"[{"fault":"throttle","to":1},{"fault":"receipt_twice","from":2,"to":2},
+        {"fault":"receipt_never","from":3},{"fault":"partial","from":4,"to":4}]"#;
+    std::fs::write(&rules, text).unwrap();
+    let mut with_faults = command(data.path(), "127.0.0.1:0");
+    with_faults.args(["--delivery-ratio", "1", "--faults"]).arg(&rules);
+    let simulator = Simulator::from(with_faults);
+    assert_eq!(simulator.client.send_uids(&[1]).await, json!({"status": 15}));
+    let sent = mids(&simulator.client.send_uids(&[2, 3, 4]).await);
+    assert_eq!(sent.len(), 2);
+    let finals = simulator.client.finals(&sent[..1]).await;
+    assert_eq!(finals, [1, 1]);
+    let (_, before) = simulator.client.control("GET", "/control/stats", "").await;
+    simulator.signal("-KILL");
+
+    let read = events(data.path());
+    assert_eq!(read[0].fault, Some(Fault::Throttle));
+    assert_eq!(read.iter().flat_map(Event::taken).map(|(uid, _)| uid).collect::<Vec<_>>(), [2, 3, 4]);
+    let again = Simulator::start(data.path());
+    assert_eq!(again.client.control("GET", "/control/faults", "").await.1, json!([]));
+    assert_eq!(again.client.finals(&sent[..1]).await, [1, 1]);
+    assert_eq!(again.client.statuses(&sent[1..]).await, [0]);
+    let (_, after) = again.client.control("GET", "/control/stats", "").await;
+    let faults = json!({"throttle": 1, "partial": 1, "receipt_twice": 1, "receipt_never": 2});
+    assert_eq!((&before["faults"], &after["faults"]), (&faults, &faults));
+    assert_eq!((&after["not_taken_calls"], &after["messages"]), (&json!(1), &json!(3)));
+}
+
+#[tokio::test]
+async fn a_dead_process_comes_back_at_its_port() {
+    let data = tempfile::tempdir().unwrap();
+    let simulator = Simulator::start(data.path());
+    let client = &simulator.client;
+    let since = Instant::now();
+    client.control("PUT", "/control/faults", r#"[{"fault":"dead","for_ms":500}]"#).await;
+    let mut refused = false;
+    loop {
+        match client.attempt("balance", None, Duration::from_secs(10)).await {
+            Ok(_) if refused => break,
+            Ok(_) => {}
+            Err(error) => refused |= error.is_connect(),
+        }
+        assert!(since.elapsed() < Duration::from_secs(10), "refused: {refused}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(since.elapsed() >= Duration::from_millis(400));
+    assert!(simulator.signal("-TERM").success());
 }

@@ -3,8 +3,9 @@
 //!
 //! Clients of Kafka in a process of all roles: a producer a lane for ingest (3), billing (3)
 //! and the sender (3), a consumer a lane for billing (3) and the sender (3), four for the
-//! reconciler, one that only asks (is Kafka there, where do topics end), and short-lived ones
-//! for reading tails (two a lane and role at once) and for administration.
+//! reconciler, two that only ask (is Kafka there, where do topics end; the latter for the
+//! reconciler's sweep), and short-lived ones for reading tails (two a lane and role at once)
+//! and for administration.
 
 mod roles;
 mod standing;

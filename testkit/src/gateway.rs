@@ -36,6 +36,7 @@ pub struct Gateway {
     binary: PathBuf,
     folder: TempDir,
     operator_url: String,
+    settings: Vec<(String, String)>,
     stop: CancellationToken,
 }
 
@@ -64,11 +65,17 @@ impl Gateway {
             binary: binary.to_owned(),
             folder: tempfile::tempdir().expect("a folder"),
             operator_url: format!("http://{address}/api/http/sms/v2"),
+            settings: Vec::new(),
             stop,
         };
         gateway.must(&["migrate"]);
         gateway.must(&["topics", "create"]);
         gateway
+    }
+
+    /// Another setting of what is started from now on: `SECTION__KEY`.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.push((format!("SMSHUB__{key}"), value.to_owned()));
     }
 
     /// The binary with the settings of this gateway.
@@ -93,7 +100,8 @@ impl Gateway {
             .env("SMSHUB__SENDER__POLL_LOOK_MS", "100")
             .env("SMSHUB__DLR_RECONCILER__POLL_SCHEDULE_S", "1")
             .env("SMSHUB__DLR_RECONCILER__BULK_FLUSH_MS", "300")
-            .env("SMSHUB__DLR_RECONCILER__STANDARD_FLUSH_MS", "300");
+            .env("SMSHUB__DLR_RECONCILER__STANDARD_FLUSH_MS", "300")
+            .envs(self.settings.iter().map(|(key, value)| (key, value)));
         command
     }
 
@@ -158,7 +166,7 @@ impl Gateway {
     async fn everything_is_recorded(&self) -> bool {
         let missing: i64 = sqlx::query_scalar(
             "select count(*) from hold h
-             where not exists (select from chunk_content c where c.chunk_id = h.chunk_id)",
+             where not exists (select from all_chunk_content c where c.chunk_id = h.chunk_id)",
         )
         .fetch_one(self.schema.pool())
         .await

@@ -25,7 +25,8 @@ pub struct Receipts {
 pub struct ReceiptSlice {
     /// The chunk.
     pub chunk: ChunkId,
-    /// The attempt they belong to, from 1.
+    /// The attempt they belong to, from 1; [`CLOSING_ATTEMPT`](domain::outcome::CLOSING_ATTEMPT)
+    /// where they came with our id alone and belong to whichever attempt closed the message.
     pub attempt: u8,
     /// The messages.
     pub messages: Vec<MessageReceipt>,
@@ -89,10 +90,10 @@ impl ReceiptSlice {
                 code: i16::try_from(*code).map_err(|_| invalid("codes", "16 bits"))?,
             })
         });
-        let attempt = u8::try_from(slice.attempt).ok().filter(|attempt| *attempt > 0);
+        let attempt = u8::try_from(slice.attempt).map_err(|_| invalid("attempt", "0 to 255"))?;
         Ok(ReceiptSlice {
             chunk: ChunkId::new(slice.chunk_id).ok_or(invalid("chunk_id", "a chunk's id"))?,
-            attempt: attempt.ok_or(invalid("attempt", "1 to 255"))?,
+            attempt,
             messages: messages.collect::<Result<_, _>>()?,
         })
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::lane::Lane;
-use domain::outcome::{Outcome, Receipt, Refusal};
+use domain::outcome::{CLOSING_ATTEMPT, Outcome, Receipt, Refusal};
 use domain::phone::Msisdn;
 use domain::text::Encoding;
 use domain::time::UnixMillis;
@@ -137,6 +137,15 @@ fn receipts() {
         }],
     };
     check("receipts", &receipts, &receipts.encode(Version::NEWEST), Receipts::decode);
+
+    // Pushed with our ids, so without their attempts.
+    let slice = ReceiptSlice {
+        chunk: chunk().id,
+        attempt: CLOSING_ATTEMPT,
+        messages: vec![heard(1, Receipt::Undelivered, 16)],
+    };
+    let pushed = Receipts { polled: false, slices: vec![slice], ..receipts };
+    check("receipts_pushed", &pushed, &pushed.encode(Version::NEWEST), Receipts::decode);
 }
 
 /// What breaks a rule does not decode, whatever wrote it.

@@ -1,22 +1,40 @@
 //! The table `chunk_operator_ids`: operators' ids of the messages of one call, written once.
 
+use crate::history::store as history;
 use crate::merge::{Batch, OperatorIds};
-use sqlx::PgConnection;
+use domain::id::ChunkId;
+use sqlx::{AssertSqlSafe, PgConnection};
+use std::collections::BTreeSet;
 
-/// Stores what is not stored yet (an outcome may come twice).
+/// The ids of chunks that are not in history.
+pub(super) const OPEN: &str = "chunk_operator_ids";
+
+/// Stores what is not stored yet (an outcome may come twice), beside the chunk: in history
+/// where it is there already.
 pub(super) async fn insert<'a>(
     connection: &mut PgConnection,
     batches: impl Iterator<Item = &'a Batch>,
+    moved: &BTreeSet<ChunkId>,
 ) -> Result<(), sqlx::Error> {
-    let rows: Vec<&OperatorIds> = batches.flat_map(|batch| &batch.operator_ids).collect();
+    let rows = batches.flat_map(|batch| &batch.operator_ids);
+    let (late, rows): (Vec<_>, Vec<_>) = rows.partition(|row| moved.contains(&row.chunk));
+    insert_into(connection, OPEN, &rows).await?;
+    insert_into(connection, history::OPERATOR_IDS, &late).await
+}
+
+async fn insert_into(
+    connection: &mut PgConnection,
+    table: &'static str,
+    rows: &[&OperatorIds],
+) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "insert into chunk_operator_ids (chunk_id, attempt, first_position, connector, positions, operator_ids)
+    sqlx::query(AssertSqlSafe(format!(
+        "insert into {table} (chunk_id, attempt, first_position, connector, positions, operator_ids)
          select * from unnest($1::bigint[], $2::smallint[], $3::smallint[], $4::text[], $5::bytea[], $6::text[])
-         on conflict do nothing",
-    )
+         on conflict do nothing"
+    )))
     .bind(rows.iter().map(|row| row.chunk.get()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| i16::from(row.attempt)).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.positions.first().copied().map_or(0, i16::from)).collect::<Vec<_>>())

@@ -1,13 +1,20 @@
 //! The table `chunk_state`: what is known of every message of a chunk.
 
+use super::moved::{self, Moved};
+use super::{carriers, chunk_operator_ids};
+use crate::history::store as history;
 use crate::merge::{Heard, NewRow};
+use crate::pushed::{self, Carriers};
 use crate::states::{Ends, apply, fresh};
+use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::lane::Lane;
+use domain::status::Costs;
 use ledger::LedgerError;
 use ledger::settle::Finals;
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A state row, locked, with what was heard merged in.
 pub(super) struct Row {
@@ -17,6 +24,11 @@ pub(super) struct Row {
     pub(super) partition: i32,
     pub(super) states: Vec<u8>,
     pub(super) ends: Ends,
+    /// Of receipts that do not say which attempt they belong to: the messages whose closing
+    /// attempt is not known yet.
+    pub(super) waiting: Bits,
+    /// Of such receipts, those of another connector than the message went by: the connectors.
+    pub(super) foreign: Vec<Arc<str>>,
     /// Made by this transaction: it is stored as it is here.
     pub(super) made: bool,
 }
@@ -27,6 +39,8 @@ pub(super) struct Merged {
     pub(super) rows: Vec<Row>,
     /// Chunks without a row that nothing heard now could make.
     pub(super) unknown: Vec<ChunkId>,
+    /// Chunks that are in history already: what was heard of them is merged there.
+    pub(super) moved: Moved,
 }
 
 #[derive(sqlx::FromRow)]
@@ -41,7 +55,7 @@ struct Stored {
 impl Row {
     /// What ends in it, where that moves money.
     pub(super) fn finals(&self) -> Option<(ChunkId, Finals)> {
-        let finals = Finals { delivered: self.ends.delivered, failed: self.ends.failed };
+        let finals = Finals { settle: self.ends.settle, void: self.ends.void };
         self.ends.moves_money().then_some((self.chunk, finals))
     }
 }
@@ -49,25 +63,48 @@ impl Row {
 /// Makes missing rows, locks the others, and merges.
 ///
 /// A row that is made has everything merged already: it is written once. Until the
-/// transaction ends nobody else can make or see it, so this is as good as its lock.
+/// transaction ends nobody else can make or see it, so this is as good as its lock. Only then
+/// is looked whether the chunk had gone to history (a record may be repeated long after): one
+/// that leaves the open tables while we insert makes us wait until it has left.
 pub(super) async fn merge(
     connection: &mut PgConnection,
     heard: &BTreeMap<ChunkId, Vec<&Heard>>,
+    costs: &Costs,
 ) -> Result<Merged, LedgerError> {
-    let mut rows = make(connection, heard).await?;
+    let mut rows = make(connection, heard, costs).await?;
     let made: BTreeSet<ChunkId> = rows.iter().map(|row| row.chunk).collect();
     let others: Vec<ChunkId> = heard.keys().filter(|chunk| !made.contains(chunk)).copied().collect();
-    let locked = lock(connection, &others, heard).await?;
+    let locked = lock(connection, &others, heard, costs).await?;
     let known: BTreeSet<ChunkId> = locked.iter().map(|row| row.chunk).collect();
-    let unknown = others.into_iter().filter(|chunk| !known.contains(chunk)).collect();
+    let absent: Vec<ChunkId> = heard.keys().filter(|chunk| !known.contains(chunk)).copied().collect();
+    let moved = moved::merge(connection, &absent, heard, costs).await?;
+    unmake(connection, made.intersection(&moved.chunks)).await?;
+    rows.retain(|row| !moved.chunks.contains(&row.chunk));
     rows.extend(locked);
     rows.sort_unstable_by_key(|row| row.chunk);
-    Ok(Merged { rows, unknown })
+    let unknown = absent.into_iter().filter(|chunk| !made.contains(chunk) && !moved.chunks.contains(chunk));
+    Ok(Merged { unknown: unknown.collect(), rows, moved })
+}
+
+/// Takes back what was made of chunks that are in history.
+async fn unmake<'a>(
+    connection: &mut PgConnection,
+    chunks: impl Iterator<Item = &'a ChunkId>,
+) -> Result<(), sqlx::Error> {
+    let chunks: Vec<i64> = chunks.map(|chunk| chunk.get()).collect();
+    if !chunks.is_empty() {
+        sqlx::query("delete from chunk_state where chunk_id = any($1)")
+            .bind(chunks)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn make(
     connection: &mut PgConnection,
     heard: &BTreeMap<ChunkId, Vec<&Heard>>,
+    costs: &Costs,
 ) -> Result<Vec<Row>, LedgerError> {
     let mut rows = Vec::new();
     for (chunk, heard) in heard {
@@ -75,8 +112,21 @@ async fn make(
             continue;
         };
         let mut states = fresh(size);
-        let ends = apply(&mut states, heard).map_err(|error| corrupt(chunk.get(), error))?;
-        rows.push(Row { chunk: *chunk, account, lane, partition, states, ends, made: true });
+        let ends = apply(&mut states, heard, &[], costs).map_err(|error| corrupt(chunk.get(), error))?;
+        // The row is written as it is here; they are matched right after it.
+        let waiting = pushed::positions(heard);
+        let foreign = vec![];
+        rows.push(Row {
+            chunk: *chunk,
+            account,
+            lane,
+            partition,
+            states,
+            ends,
+            waiting,
+            foreign,
+            made: true,
+        });
     }
     if rows.is_empty() {
         return Ok(rows);
@@ -104,6 +154,7 @@ async fn lock(
     connection: &mut PgConnection,
     chunks: &[ChunkId],
     heard: &BTreeMap<ChunkId, Vec<&Heard>>,
+    costs: &Costs,
 ) -> Result<Vec<Row>, LedgerError> {
     if chunks.is_empty() {
         return Ok(vec![]);
@@ -113,14 +164,19 @@ async fn lock(
          where chunk_id = any($1) order by chunk_id for update",
     )
     .bind(chunks.iter().map(|chunk| chunk.get()).collect::<Vec<_>>())
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
+    let carriers = carriers::read(connection, chunk_operator_ids::OPEN, heard).await?;
     let row = |mut stored: Stored| {
         let number = stored.chunk_id;
         let chunk = ChunkId::new(number).ok_or_else(|| corrupt(number, "chunk_id"))?;
         let lane = stored.lane.parse().map_err(|error| corrupt(number, error))?;
         let heard = heard.get(&chunk).map(Vec::as_slice).unwrap_or_default();
-        let ends = apply(&mut stored.states, heard).map_err(|error| corrupt(number, error))?;
+        let none = Carriers::default();
+        let carriers = carriers.get(&number).unwrap_or(&none);
+        let sorted = pushed::sort(&stored.states, heard, carriers).map_err(|error| corrupt(number, error))?;
+        let ends =
+            apply(&mut stored.states, heard, &sorted.facts, costs).map_err(|error| corrupt(number, error))?;
         Ok(Row {
             chunk,
             account: stored.account_id,
@@ -128,13 +184,16 @@ async fn lock(
             partition: stored.partition,
             states: stored.states,
             ends,
+            waiting: sorted.waiting,
+            foreign: sorted.foreign,
             made: false,
         })
     };
     stored.into_iter().map(row).collect()
 }
 
-/// Locks the state rows of chunks, ascending, and says which of them have one.
+/// Locks the rows of chunks, ascending, and says which of them have one: a state row, or one in
+/// history (a receipt may still wait when its chunk went there).
 pub(super) async fn lock_only(
     connection: &mut PgConnection,
     chunks: &[i64],
@@ -143,9 +202,12 @@ pub(super) async fn lock_only(
         "select chunk_id from chunk_state where chunk_id = any($1) order by chunk_id for update",
     )
     .bind(chunks)
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    Ok(rows.into_iter().map(|(chunk,)| chunk).collect())
+    let mut known: Vec<i64> = rows.into_iter().map(|(chunk,)| chunk).collect();
+    let others: Vec<i64> = chunks.iter().filter(|chunk| !known.contains(chunk)).copied().collect();
+    known.extend(history::lock(connection, &others).await?.into_iter().map(|(chunk, _)| chunk));
+    Ok(known)
 }
 
 /// Writes the rows that changed; their size never does.

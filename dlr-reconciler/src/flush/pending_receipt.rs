@@ -1,7 +1,9 @@
 //! The table `pending_receipt`: receipts that came before anything else was known of their
-//! chunk. They wait here until a state row is made, whichever of the two comes first.
+//! chunk, or, where they do not say which attempt they belong to, before that was known. They
+//! wait here, whichever of the two comes first. What matches nothing is kept until its time
+//! is over.
 
-use super::{Held, Means, Stored, chunk_state, decide};
+use super::{Decided, Held, Means, Stored, Unmatched, chunk_state, decide};
 use crate::merge::{Batch, Slice, by_chunk};
 use crate::read::{Stream, read};
 use bytes::Bytes;
@@ -9,33 +11,33 @@ use domain::id::ChunkId;
 use ledger::LedgerError;
 use platform::postgres::Pool;
 use sqlx::{Connection, PgConnection};
-use std::collections::BTreeSet;
+use std::time::Duration;
 use wire::Version;
 use wire::receipts::Receipts;
 
 /// Rows matched in one transaction at most.
 const MATCHED_MAX: i64 = 2_000;
-/// Chunks matched in one transaction at most.
-const CHUNKS_MAX: i64 = 500;
+/// Rows of chunks with a state row that are tried at a time, so chunks at most.
+const TRIED_MAX: i64 = 500;
 /// Rows looked through for matches at a time.
 const LOOKED_THROUGH_MAX: i64 = 5_000;
+/// Rows whose time is over that are deleted at a time.
+const DROPPED_MAX: i64 = 5_000;
 /// Pending rows are counted up to here.
 const COUNTED_MAX: i64 = 100_000;
 
-/// Keeps the receipts of chunks that have no state row. Returns how many rows.
+/// Keeps the receipts that came too early. Returns how many rows.
 pub(super) async fn insert(
     connection: &mut PgConnection,
     batches: &[Held<'_>],
-    unknown: &[ChunkId],
+    unmatched: &Unmatched,
     version: Version,
 ) -> Result<u64, sqlx::Error> {
-    let unknown: BTreeSet<ChunkId> = unknown.iter().copied().collect();
     let mut rows: Vec<(i64, &str, i32, Bytes)> = Vec::new();
     for held in batches {
-        let unmatched = held.batch.chunks.iter().filter(|(chunk, _)| unknown.contains(chunk));
-        // A poll that learnt nothing tells nothing later either.
-        for (chunk, heard) in unmatched.filter(|(_, heard)| !heard.facts.is_empty()) {
-            let records = heard.slices.iter().map(|slice| record(slice, version));
+        for (chunk, heard) in &held.batch.chunks {
+            let left = heard.slices.iter().filter_map(|slice| unmatched.left(slice));
+            let records = left.map(|slice| record(&slice, version));
             rows.extend(records.map(|record| (chunk.get(), held.topic, held.partition, record)));
         }
     }
@@ -66,7 +68,7 @@ fn record(slice: &Slice, version: Version) -> Bytes {
     record.encode(version)
 }
 
-/// Matches what waits for chunks of which a state row was made just now.
+/// Matches what waits for chunks of which a state row was made just now, or messages closed.
 pub(crate) async fn match_chunks(
     pool: &Pool,
     chunks: &[ChunkId],
@@ -76,7 +78,7 @@ pub(crate) async fn match_chunks(
     let waiting = waiting.bind(chunks.iter().map(|chunk| chunk.get()).collect::<Vec<_>>());
     let matching = async |connection: &mut PgConnection| {
         let waiting: Vec<(i64,)> = waiting.fetch_all(&mut *connection).await?;
-        matched(connection, waiting, means).await
+        matched(connection, waiting, 0, means).await
     };
     pool.within(matching).await
 }
@@ -104,17 +106,35 @@ async fn match_next(
     .fetch_one(&mut *connection)
     .await?;
     let Some(last) = last else { return Ok((Stored::default(), None)) };
-    let waiting: Vec<(i64,)> = sqlx::query_as(
-        "select distinct p.chunk_id from pending_receipt p join chunk_state s using (chunk_id)
-         where p.id > $1 and p.id <= $2 limit $3",
+    let tried: Vec<(i64, i64)> = sqlx::query_as(
+        "select p.id, p.chunk_id from pending_receipt p join all_chunk_state s using (chunk_id)
+         where p.id > $1 and p.id <= $2 order by p.id limit $3",
     )
     .bind(after)
     .bind(last)
-    .bind(CHUNKS_MAX)
+    .bind(TRIED_MAX)
     .fetch_all(&mut *connection)
     .await?;
-    let more = seen == LOOKED_THROUGH_MAX;
-    Ok((matched(connection, waiting, means).await?, more.then_some(last)))
+    // Some may go on waiting: whatever is found, the next look begins behind it.
+    let next = match tried.last() {
+        Some((id, _)) if tried.len() as i64 == TRIED_MAX => Some(*id),
+        _ => (seen == LOOKED_THROUGH_MAX).then_some(last),
+    };
+    let chunks = tried.into_iter().map(|(_, chunk)| (chunk,)).collect();
+    Ok((matched(connection, chunks, after, means).await?, next))
+}
+
+/// Deletes the oldest rows that have waited for longer than `keep`. Returns how many.
+pub(crate) async fn drop_old(pool: &Pool, keep: Duration) -> Result<u64, sqlx::Error> {
+    // The oldest have the lowest ids: no more than these are read.
+    let delete = sqlx::query(
+        "with oldest as (select id, at from pending_receipt order by id limit $1)
+         delete from pending_receipt where id in
+             (select id from oldest where at < clock_timestamp() - make_interval(secs => $2))",
+    )
+    .bind(DROPPED_MAX)
+    .bind(keep.as_secs_f64());
+    Ok(pool.within(async |connection| delete.execute(connection).await).await?.rows_affected())
 }
 
 /// How many rows wait, up to a bound.
@@ -125,11 +145,13 @@ pub(crate) async fn count(pool: &Pool) -> Result<i64, sqlx::Error> {
     Ok(count)
 }
 
-/// One transaction: the state rows' locks, then the pending rows of their chunks are deleted
-/// and applied. Whoever else wants them waits for the same locks, and finds them gone.
+/// One transaction: the state rows' locks, then the pending rows of their chunks are applied
+/// and deleted. Whoever else wants them waits for the same locks, and finds them gone. A row
+/// of which some messages still wait keeps these. Rows up to `after` had their turn.
 async fn matched(
     connection: &mut PgConnection,
     chunks: Vec<(i64,)>,
+    after: i64,
     means: &Means<'_>,
 ) -> Result<Stored, LedgerError> {
     if chunks.is_empty() {
@@ -139,28 +161,62 @@ async fn matched(
     let mut transaction = connection.begin().await?;
     let known = chunk_state::lock_only(&mut transaction, &chunks).await?;
     let rows: Vec<(i64, i32, Vec<u8>)> = sqlx::query_as(
-        "select id, partition, record from pending_receipt where chunk_id = any($1) order by id limit $2",
+        "select id, partition, record from pending_receipt
+         where chunk_id = any($1) and id > $2 order by id limit $3",
     )
     .bind(known)
+    .bind(after)
     .bind(MATCHED_MAX)
     .fetch_all(&mut *transaction)
     .await?;
-    let (mut batch, mut applied) = (Batch::new(0), Vec::with_capacity(rows.len()));
+    let (mut batch, mut read_now) = (Batch::new(0), Vec::with_capacity(rows.len()));
     for (id, partition, record) in rows {
         let record = Bytes::from(record);
         // One that this version cannot read stays where it is, and is counted.
         if let Ok(understood) = read(Stream::Receipts, partition, &record) {
+            let slices = understood.chunks.iter().flat_map(|(_, heard)| heard.slices.iter().cloned());
+            read_now.push((id, slices.collect::<Vec<_>>()));
             batch.absorb(understood);
-            applied.push(id);
         }
     }
-    sqlx::query("delete from pending_receipt where id = any($1)")
-        .bind(applied)
-        .execute(&mut *transaction)
-        .await?;
     let heard = by_chunk([&batch]);
-    let (stored, _, days) = decide(&mut transaction, &heard, means).await?;
+    let Decided { stored, unmatched, days, .. } = decide(&mut transaction, &heard, means).await?;
+    keep_what_waits(&mut transaction, &read_now, &unmatched, means.version).await?;
     days.add(&mut transaction).await?;
     transaction.commit().await?;
     Ok(stored)
+}
+
+/// Rows of which nothing waits any more are deleted, those of which a part does are narrowed
+/// to it. The others stay as they are.
+async fn keep_what_waits(
+    connection: &mut PgConnection,
+    rows: &[(i64, Vec<Slice>)],
+    unmatched: &Unmatched,
+    version: Version,
+) -> Result<(), sqlx::Error> {
+    let (mut done, mut narrowed) = (Vec::new(), Vec::new());
+    for (id, slices) in rows {
+        // There is one in each row.
+        let left = slices.iter().find_map(|slice| Some((slice, unmatched.left(slice)?)));
+        match left {
+            None => done.push(*id),
+            Some((slice, left)) if left.slice != slice.slice => narrowed.push((*id, record(&left, version))),
+            Some(_) => {}
+        }
+    }
+    if !narrowed.is_empty() {
+        sqlx::query(
+            "update pending_receipt p set record = n.record
+             from unnest($1::bigint[], $2::bytea[]) as n (id, record) where p.id = n.id",
+        )
+        .bind(narrowed.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(narrowed.iter().map(|(_, record)| record.as_ref()).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await?;
+    }
+    if !done.is_empty() {
+        sqlx::query("delete from pending_receipt where id = any($1)").bind(done).execute(connection).await?;
+    }
+    Ok(())
 }

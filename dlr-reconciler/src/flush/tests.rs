@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
+mod pushed;
 mod schedules;
-mod world;
+pub(crate) mod world;
 
 use super::*;
 use crate::samples::{billed, chunk_id, outcome, outcomes, receipts};
@@ -21,7 +22,7 @@ async fn a_chunk_from_billed_to_settled_and_refunded() {
 
     // Four of five are paid for: content, a state row for the fifth, both counted.
     let stored = world.flush(BILLED, &[billed(chunk, 5, 4)]).await;
-    assert_eq!((stored.recorded, stored.made.len()), (5, 1));
+    assert_eq!((stored.recorded, stored.ready.len()), (5, 1));
     assert_eq!(world.statuses(chunk).await, "queued queued queued queued refused");
 
     // Three taken, one refused by the operator: that one is refunded at once.
@@ -65,7 +66,7 @@ async fn what_is_committed_is_not_stored_again() {
 
     // The same record once more, under a new offset (a repetition of the sender).
     let stored = world.flush(ATTEMPTS, &records).await;
-    assert_eq!((stored.made.len(), stored.ended), (0, [0; Status::ALL.len()]));
+    assert_eq!((stored.ready.len(), stored.ended), (0, [0; Status::ALL.len()]));
     let twice = [billed(chunk, 2, 2), billed(chunk, 2, 2)];
     assert_eq!(world.flush(BILLED, &twice).await.recorded, 2);
     assert_eq!(world.flush(BILLED, &twice).await.recorded, 0);
@@ -118,7 +119,7 @@ async fn receipts_wait_for_their_chunk() {
     assert_eq!(world.flush(RECEIPTS, &[receipts(never, 1, true, &[(0, Receipt::Nothing)])]).await.pending, 0);
 
     // Matched right after the row was made.
-    let made = world.flush(ATTEMPTS, &[outcomes(first, 1, 1, taken(0..1))]).await.made;
+    let made = world.flush(ATTEMPTS, &[outcomes(first, 1, 1, taken(0..1))]).await.ready;
     assert_eq!(made, [first]);
     let matched = match_chunks(world.pool(), &made, &world.means()).await.unwrap();
     assert_eq!((matched.settled, world.statuses(first).await.as_str()), (Money::new(1_000), "delivered"));

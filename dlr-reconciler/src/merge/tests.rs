@@ -1,13 +1,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
 use super::*;
+use crate::pushed::{self, Carriers, left, sort};
 use crate::read::read;
-use crate::samples::{billed, chunk_id, fence, outcome, outcomes, receipts};
+use crate::samples::{billed, chunk_id, fence, outcome, outcomes, pushed, receipts};
 use crate::states::{apply, fresh};
 use domain::bits::Bits;
 use domain::outcome::{Outcome, Receipt, Refusal};
 use domain::settle::Decided;
-use domain::status::{MessageState, STATE_BYTES, Status};
+use domain::status::{Costs, MessageState, STATE_BYTES, Status};
 use proptest::prelude::*;
 
 pub(crate) const LANE: Lane = Lane::Bulk;
@@ -18,6 +19,8 @@ pub(crate) struct Fate {
     retries: u8,
     closing: Option<Outcome>,
     receipt: Option<Receipt>,
+    /// The receipt is pushed with our id, and does not say its attempt.
+    pushed: bool,
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
@@ -33,10 +36,11 @@ fn fate() -> impl Strategy<Value = Fate> {
         0u8..2,
         prop::option::of(prop::sample::select(closings.to_vec())),
         prop::option::of(prop::sample::select(receipts.to_vec())),
+        any::<bool>(),
     )
-        .prop_map(|(retries, closing, receipt)| {
+        .prop_map(|(retries, closing, receipt, pushed)| {
             let may_be_heard_of = matches!(closing, None | Some(Outcome::Taken | Outcome::LeftToReceipt));
-            Fate { retries, closing, receipt: receipt.filter(|_| may_be_heard_of) }
+            Fate { retries, closing, receipt: receipt.filter(|_| may_be_heard_of), pushed }
         })
 }
 
@@ -63,7 +67,10 @@ pub(crate) fn records(stories: &[Story]) -> Vec<(Stream, Bytes)> {
                 let messages = vec![outcome(position, ended)];
                 records.push((Stream::Attempts(LANE), outcomes(chunk, size, attempt, messages)));
             }
-            let heard = fate.receipt.map(|receipt| receipts(chunk, last, true, &[(position, receipt)]));
+            let heard = fate.receipt.map(|receipt| match fate.pushed {
+                true => pushed("magfa", chunk, &[(position, receipt)]),
+                false => receipts(chunk, last, true, &[(position, receipt)]),
+            });
             records.extend(heard.map(|record| (Stream::Receipts, record)));
         }
     }
@@ -101,33 +108,48 @@ impl Store {
             {
                 self.world.states.insert(*chunk, fresh(row.size));
             }
-            self.merge(*chunk, heard);
+            let waiting = self.merge(*chunk, heard);
+            heard.iter().for_each(|heard| self.keep(*chunk, narrowed(heard, waiting)));
         }
         for (chunk, heard) in batches.into_iter().flat_map(|batch| batch.chunks) {
             if !self.world.states.contains_key(&chunk) {
-                self.pending.entry(chunk).or_default().add(heard);
+                self.keep(chunk, heard);
             }
         }
         for (chunk, heard) in std::mem::take(&mut self.pending) {
             if self.world.states.contains_key(&chunk) {
-                self.merge(chunk, &[&heard]);
+                let waiting = self.merge(chunk, &[&heard]);
+                self.keep(chunk, narrowed(&heard, waiting));
             } else {
-                self.pending.insert(chunk, heard);
+                self.keep(chunk, heard);
             }
         }
     }
 
-    fn merge(&mut self, chunk: ChunkId, heard: &[&Heard]) {
-        let Some(states) = self.world.states.get_mut(&chunk) else { return };
-        let ends = apply(states, heard).unwrap();
+    fn keep(&mut self, chunk: ChunkId, heard: Heard) {
+        self.pending.entry(chunk).or_default().add(heard);
+    }
+
+    /// Returns the messages whose receipts wait for their closing attempt.
+    fn merge(&mut self, chunk: ChunkId, heard: &[&Heard]) -> Bits {
+        let Some(states) = self.world.states.get_mut(&chunk) else { return Bits::EMPTY };
+        let sorted = sort(states, heard, &Carriers::default()).unwrap();
+        let ends = apply(states, heard, &sorted.facts, &Costs::default()).unwrap();
         let row = self.decided.get_mut(&chunk).unwrap();
-        let movement = row.decide(ends.delivered, ends.failed);
-        assert_eq!((movement.settle, movement.void), (ends.delivered, ends.failed), "status and money agree");
+        let movement = row.decide(ends.settle, ends.void);
+        assert_eq!((movement.settle, movement.void), (ends.settle, ends.void), "status and money agree");
         self.world.money.insert(chunk, (row.settled(), row.voided()));
         for (sum, more) in self.world.ended.iter_mut().zip(ends.by_status) {
             *sum += u64::from(more);
         }
+        sorted.waiting
     }
+}
+
+/// What still waits of what was heard.
+fn narrowed(heard: &Heard, waiting: Bits) -> Heard {
+    let slices: Vec<Slice> = heard.slices.iter().filter_map(|slice| left(slice, waiting)).collect();
+    Heard { facts: slices.iter().flat_map(pushed::facts).collect(), slices, ..Heard::default() }
 }
 
 /// Stores records in this order, cut into groups: each group is one flush of each stream.
@@ -188,6 +210,8 @@ proptest! {
             let statuses: Vec<Status> = states.as_chunks::<STATE_BYTES>().0.iter()
                 .map(|bytes| MessageState::from_bytes(*bytes).unwrap().status()).collect();
             let due = fates.iter().map(|fate| match (fate.closing, fate.receipt) {
+                // Nobody knows yet which attempt it belongs to, nor who carried it.
+                (None, Some(_)) if fate.pushed => Status::Queued,
                 (_, Some(Receipt::Delivered)) => Status::Delivered,
                 (Some(_), Some(Receipt::Undelivered)) => Status::Undelivered,
                 (Some(Outcome::Taken | Outcome::LeftToReceipt), _) => Status::Sent,
@@ -219,9 +243,9 @@ fn of_receipts_that_contradict_together_the_delivery_wins() {
     batch.take(attempts, 0, &taken, read(attempts, 0, &taken));
     let record = receipts(chunk, 1, false, &both);
     batch.take(stream, 1, &record, read(stream, 0, &record));
-    let ends = apply(&mut states, &[&batch.chunks[&chunk]]).unwrap();
-    assert_eq!(ends.delivered.iter().collect::<Vec<_>>(), [0]);
-    assert_eq!(ends.failed.iter().collect::<Vec<_>>(), [1]);
+    let ends = apply(&mut states, &[&batch.chunks[&chunk]], &[], &Costs::default()).unwrap();
+    assert_eq!(ends.settle.iter().collect::<Vec<_>>(), [0]);
+    assert_eq!(ends.void.iter().collect::<Vec<_>>(), [1]);
     assert_eq!(ends.late, 1);
 }
 

@@ -1,6 +1,6 @@
 //! Storing what is due, and what becomes of it when that fails.
 
-use super::{Failure, PAUSE, Worker};
+use super::{FOREIGN, Failure, PAUSE, Worker};
 use crate::flush::{Flushed, Stored, flush};
 use tokio::time::Instant;
 
@@ -29,7 +29,7 @@ impl Worker {
             Ok(Flushed::Stored(stored)) => {
                 self.hand.stored(topic);
                 self.done(&stored);
-                self.match_made(&stored.made).await;
+                self.match_ready(&stored.ready).await;
                 Ok(())
             }
             Ok(Flushed::Moved) => self.realign(topic).await,
@@ -42,9 +42,18 @@ impl Worker {
     }
 
     fn done(&mut self, stored: &Stored) {
-        self.with.meters.stored(stored);
+        self.counted(stored);
         self.with.meters.in_hand.set(self.with.budget.in_hand().1 as f64);
         self.recovered();
+    }
+
+    /// Counts what was committed. Receipts of another connector are somebody's mistake, or worse.
+    pub(super) fn counted(&self, stored: &Stored) {
+        self.with.meters.stored(stored);
+        for connector in stored.foreign.keys() {
+            let detail = "receipts of messages that went by another connector were left out";
+            self.with.health.raise_alarm(FOREIGN, connector, detail);
+        }
     }
 
     pub(super) fn recovered(&mut self) {

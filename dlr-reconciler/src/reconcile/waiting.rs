@@ -1,31 +1,32 @@
-//! Receipts that came before their chunk.
+//! Receipts that came before their chunk, or before the attempt that they belong to.
 
-use super::{PAUSE, Worker};
-use crate::flush::{count_pending, match_all, match_chunks};
+use super::{PAUSE, Pending, Worker};
+use crate::flush::{count_pending, drop_old, match_all, match_chunks};
 use domain::id::ChunkId;
+use std::time::Duration;
 use tokio::time::Instant;
 
 impl Worker {
-    pub(super) async fn match_made(&mut self, made: &[ChunkId]) {
-        if made.is_empty() {
+    pub(super) async fn match_ready(&mut self, ready: &[ChunkId]) {
+        if ready.is_empty() {
             return;
         }
-        match self.alive(match_chunks(&self.with.pool, made, &self.means())).await {
-            Ok(stored) => self.with.meters.stored(&stored),
+        match self.alive(match_chunks(&self.with.pool, ready, &self.means())).await {
+            Ok(stored) => self.counted(&stored),
             // Looked through again every few seconds.
             Err(error) => tracing::warn!(%error, "waiting receipts could not be matched now"),
         }
     }
 
     pub(super) async fn match_pending(&mut self) {
-        let (Some(every), Some(at)) = (self.with.pending_every, self.pending_at) else { return };
+        let (Some(Pending { every, keep }), Some(at)) = (self.with.pending, self.pending_at) else { return };
         if Instant::now() < at {
             return;
         }
         let matched = self.alive(match_all(&self.with.pool, self.pending_after, &self.means())).await;
         let next = match matched {
             Ok((stored, next)) => {
-                self.with.meters.stored(&stored);
+                self.counted(&stored);
                 next
             }
             Err(error) => {
@@ -35,9 +36,22 @@ impl Worker {
         };
         self.pending_after = next.unwrap_or(0);
         self.pending_at = Some(Instant::now() + if next.is_some() { PAUSE } else { every });
-        if next.is_none()
-            && let Ok(count) = self.alive(count_pending(&self.with.pool)).await
-        {
+        if next.is_none() {
+            self.end_of_round(keep).await;
+        }
+    }
+
+    /// All were looked through: the oldest go, the others are counted.
+    async fn end_of_round(&mut self, keep: Duration) {
+        match self.alive(drop_old(&self.with.pool, keep)).await {
+            Ok(0) => {}
+            Ok(dropped) => {
+                tracing::error!(dropped, "receipts that matched nothing were deleted: their time is over");
+                self.with.meters.dropped.increment(dropped);
+            }
+            Err(error) => tracing::warn!(%error, "old receipts could not be deleted"),
+        }
+        if let Ok(count) = self.alive(count_pending(&self.with.pool)).await {
             self.with.meters.pending.set(count as f64);
         }
     }

@@ -1,8 +1,9 @@
 //! Topics and tables of its own, and the role as a process runs it.
 
-use crate::Settings;
 use crate::samples;
+use crate::{HistorySettings, Settings, SweepSettings};
 use bytes::Bytes;
+use domain::status::Costs;
 use ledger::audit::Expect;
 use platform::health::Health;
 use platform::install;
@@ -39,7 +40,7 @@ pub(super) struct Rig {
 }
 
 pub(super) struct Running {
-    health: Health,
+    pub(super) common: Common,
     signal: oneshot::Sender<()>,
     ended: JoinHandle<Result<(), Failure>>,
 }
@@ -72,10 +73,15 @@ impl Rig {
             bulk_flush_ms: 100,
             receipts_flush_ms: 100,
             pending_every_ms: 200,
+            pending_keep_hours: 1,
             poll_schedule_s: vec![1],
             poll_window_s: 60,
             retry_longest_ms: 200,
             stale_after_ms: 5_000,
+            costs: Costs::default(),
+            // Hardly ever: by their ids the messages of these tests should have ended days ago.
+            sweep: SweepSettings { every_ms: 600_000, look_chunks: 100, hard_cap_s: 86_400 },
+            history: HistorySettings { after_s: 3_600, every_ms: 50, chunks: 3 },
         }
     }
 
@@ -121,7 +127,7 @@ impl Rig {
         }));
         let all = i64::from(self.kafka.partitions);
         self.until("all partitions are held", async || self.count(HELD).await == all).await;
-        Running { health: common.health, signal, ended }
+        Running { common, signal, ended }
     }
 
     pub(super) fn pool(&self) -> &PgPool {
@@ -195,6 +201,19 @@ impl Rig {
         .unwrap();
     }
 
+    /// One position of a partition goes to another epoch: it is stored no further.
+    pub(super) async fn stand_still(&self, topic: &str, partition: i32) {
+        sqlx::query(
+            "update position set epoch = epoch + 1
+             where role = 'dlr-reconciler' and topic = $1 and partition = $2",
+        )
+        .bind(topic)
+        .bind(partition)
+        .execute(self.pool())
+        .await
+        .unwrap();
+    }
+
     /// Positions of a partition go to another epoch, as when another process takes it.
     pub(super) async fn take_over(&self, partition: i32) {
         sqlx::query("update position set epoch = epoch + 1 where role = 'dlr-reconciler' and partition = $1")
@@ -225,11 +244,11 @@ impl Rig {
 impl Running {
     /// Codes and subjects.
     pub(super) fn alarms(&self) -> Vec<(&'static str, String)> {
-        self.health.report().alarms.into_iter().map(|alarm| (alarm.code, alarm.subject)).collect()
+        self.common.health.report().alarms.into_iter().map(|alarm| (alarm.code, alarm.subject)).collect()
     }
 
     pub(super) fn is_failing(&self, check: &str) -> bool {
-        self.health.report().checks.iter().any(|line| line.name == check && !line.ok)
+        self.common.health.report().checks.iter().any(|line| line.name == check && !line.ok)
     }
 
     /// Stops in order.

@@ -1,13 +1,20 @@
 //! Merging what is heard of a message, in whatever order, into one state.
 
 use super::{Reason, Status};
-use crate::outcome::{Outcome, Receipt, Refusal};
+use crate::outcome::{CLOSING_ATTEMPT, Outcome, Receipt, Refusal};
+
+#[cfg(test)]
+mod tests;
 
 /// The size of a stored state.
 pub const STATE_BYTES: usize = 16;
 
 /// The attempt number that stands for "none yet".
 const NO_ATTEMPT: u8 = 0;
+/// Stands in [`MessageState`] for the attempt of a failing receipt that does not say which.
+/// It can be taken for an attempt of this number without harm: no attempt is higher than the
+/// closing one, so a failing receipt of attempt 255 ends just what attempt 255 closed.
+const WHICHEVER_CLOSED: u8 = u8::MAX;
 
 /// One thing heard of a message. Times are milliseconds after its chunk was minted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +34,18 @@ pub enum Fact {
     },
     /// A receipt came.
     Receipt {
-        /// Number of the attempt it belongs to, from 1.
+        /// Number of the attempt it belongs to, from 1; [`CLOSING_ATTEMPT`] where it belongs to
+        /// whichever closed the message.
         attempt: u8,
         /// What it says.
         receipt: Receipt,
         /// The operator's own code.
         code: i16,
+        /// When.
+        at: u32,
+    },
+    /// No final receipt came within the operator's window: the sweep ends what awaits one.
+    Unanswered {
         /// When.
         at: u32,
     },
@@ -49,6 +62,7 @@ pub struct MessageState {
     closed: u8,
     /// The highest attempt with a failing receipt: money ends on it only together with the
     /// closing outcome of the same attempt, and no attempt is higher than the closing one.
+    /// [`WHICHEVER_CLOSED`] where the receipt did not say which.
     failed: u8,
     /// A receipt contradicted the final status; shown, moves no money.
     late_receipt: bool,
@@ -125,6 +139,11 @@ impl MessageState {
             Fact::Unpaid => self.end(Status::Refused, Reason::InsufficientFunds, 0, 0),
             Fact::Outcome { attempt, outcome, code, at } => self.outcome(attempt, outcome, code, at),
             Fact::Receipt { attempt, receipt, code, at } => self.receipt(attempt, receipt, code, at),
+            Fact::Unanswered { at } => {
+                if self.awaits_receipt() {
+                    self.end(Status::Undelivered, Reason::Unconfirmed, 0, at);
+                }
+            }
         }
     }
 
@@ -137,7 +156,7 @@ impl MessageState {
 
     fn outcome(&mut self, attempt: u8, outcome: Outcome, code: i16, at: u32) {
         if outcome.closes() {
-            self.closed = attempt;
+            self.closed = self.closed.max(attempt);
         }
         match outcome {
             Outcome::Taken => self.sent(Reason::None, at),
@@ -161,8 +180,9 @@ impl MessageState {
             Receipt::Delivered => self.end(Status::Delivered, Reason::None, code, at),
             Receipt::Undelivered => {
                 self.late_receipt |= self.status == Status::Delivered;
-                if attempt > self.failed {
-                    self.failed = attempt;
+                let of = if attempt == CLOSING_ATTEMPT { WHICHEVER_CLOSED } else { attempt };
+                if of > self.failed {
+                    self.failed = of;
                     if !self.status.is_final() {
                         self.code = code;
                         self.final_at = at;
@@ -175,21 +195,25 @@ impl MessageState {
 
     /// A failing receipt ends the message once the same attempt is known to have closed it.
     fn end_if_failed(&mut self) {
-        if self.closed != NO_ATTEMPT && self.failed == self.closed && !self.status.is_final() {
+        let of_closing = self.failed == self.closed || self.failed == WHICHEVER_CLOSED;
+        if self.closed != NO_ATTEMPT && of_closing && !self.status.is_final() {
             self.status = Status::Undelivered;
             self.reason = Reason::NotReached;
         }
     }
 
+    /// Of several such outcomes (a former holder's comes late) the earliest time stands, and
+    /// what an operator confirmed is not unconfirmed again.
     fn sent(&mut self, reason: Reason, at: u32) {
-        if self.sent_at == 0 {
-            // Zero says "not sent": the first millisecond counts as the second.
-            self.sent_at = at.max(1);
+        // Zero says "not sent": the first millisecond counts as the second.
+        let at = at.max(1);
+        self.sent_at = if self.sent_at == 0 { at } else { self.sent_at.min(at) };
+        if self.status.is_final() {
+            return;
         }
-        if !self.status.is_final() {
-            self.status = Status::Sent;
-            self.reason = reason;
-        }
+        let confirmed = self.status == Status::Sent && self.reason == Reason::None;
+        self.status = Status::Sent;
+        self.reason = if confirmed { Reason::None } else { reason };
     }
 
     fn end(&mut self, status: Status, reason: Reason, code: i16, at: u32) {
@@ -251,121 +275,5 @@ fn refused(why: Refusal) -> (Status, Reason) {
         Refusal::OptedOut => (Status::Blocked, Reason::OptedOut),
         Refusal::Canceled => (Status::Canceled, Reason::None),
         Refusal::Dropped => (Status::Failed, Reason::Dropped),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use proptest::prelude::*;
-
-    const CLOSING: [Outcome; 5] = [
-        Outcome::Taken,
-        Outcome::LeftToReceipt,
-        Outcome::Expired,
-        Outcome::Refused(Refusal::Operator),
-        Outcome::Refused(Refusal::Canceled),
-    ];
-
-    /// Everything that one message can be heard of, without contradiction: open attempts, at
-    /// most one closing outcome, and receipts of one kind where an operator has it.
-    fn a_history() -> impl Strategy<Value = Vec<Fact>> {
-        (0u8..4, prop::option::of(prop::sample::select(&CLOSING[..])), 0u8..3, any::<bool>()).prop_map(
-            |(open, closing, receipts, delivered)| {
-                let outcome = |attempt, outcome| Fact::Outcome { attempt, outcome, code: 0, at: 10 };
-                let mut facts: Vec<_> = (1..=open).map(|n| outcome(n, Outcome::Retry)).collect();
-                let last = open + 1;
-                facts.extend(closing.map(|closing| outcome(last, closing)));
-                if matches!(closing, Some(Outcome::Taken | Outcome::LeftToReceipt)) {
-                    let receipt = if delivered { Receipt::Delivered } else { Receipt::Undelivered };
-                    let heard = [Receipt::Nothing, Receipt::OnTheWay, receipt];
-                    facts.extend(heard.iter().take(usize::from(receipts) + 1).map(|receipt| Fact::Receipt {
-                        attempt: last,
-                        receipt: *receipt,
-                        code: 2,
-                        at: 20,
-                    }));
-                }
-                facts
-            },
-        )
-    }
-
-    fn merged(facts: &[Fact]) -> MessageState {
-        let mut state = MessageState::default();
-        facts.iter().for_each(|fact| state.merge(*fact));
-        state
-    }
-
-    fn shuffled_with_repetitions() -> impl Strategy<Value = (Vec<Fact>, Vec<Fact>)> {
-        a_history().prop_flat_map(|facts| {
-            let twice: Vec<Fact> = facts.iter().chain(&facts).copied().collect();
-            (Just(facts), Just(twice).prop_shuffle())
-        })
-    }
-
-    proptest! {
-        /// Any order, any repetition, any grouping: one end.
-        #[test]
-        fn merging_is_commutative_and_idempotent((facts, shuffled) in shuffled_with_repetitions(), cut in 0usize..20) {
-            let expected = merged(&facts);
-            prop_assert_eq!(merged(&shuffled), expected);
-            let mut grouped = MessageState::default();
-            let (first, second) = shuffled.split_at(cut.min(shuffled.len()));
-            grouped.merge_together(first);
-            grouped.merge_together(second);
-            prop_assert_eq!(grouped, expected);
-        }
-
-        /// M2: whatever is heard, even contradictions, the status never moves backwards, a
-        /// final one never changes, and the stored form leads back.
-        #[test]
-        fn a_status_never_moves_backwards(histories in prop::collection::vec(a_history(), 1..4)) {
-            let mut state = MessageState::default();
-            for fact in histories.concat() {
-                let before = state;
-                state.merge(fact);
-                prop_assert!(state.status() >= before.status());
-                prop_assert!(!before.status().is_final() || state.status() == before.status());
-                prop_assert_eq!(MessageState::from_bytes(state.to_bytes()), Ok(state));
-            }
-        }
-    }
-
-    #[test]
-    fn a_failing_receipt_waits_for_the_closing_outcome_of_its_attempt() {
-        let failing = |attempt| Fact::Receipt { attempt, receipt: Receipt::Undelivered, code: 2, at: 5 };
-        let taken = |attempt| Fact::Outcome { attempt, outcome: Outcome::Taken, code: 0, at: 3 };
-        assert_eq!(merged(&[failing(1)]).status(), Status::Queued);
-        assert_eq!(merged(&[failing(1), taken(2)]).status(), Status::Sent);
-        let ended = merged(&[failing(2), taken(2)]);
-        assert_eq!((ended.status(), ended.operator_code()), (Status::Undelivered, Some(2)));
-        assert_eq!(ended.final_after(), Some(5));
-    }
-
-    #[test]
-    fn contradictions_only_leave_a_mark() {
-        let taken = Fact::Outcome { attempt: 1, outcome: Outcome::Taken, code: 0, at: 3 };
-        let receipt = |receipt| Fact::Receipt { attempt: 1, receipt, code: 1, at: 5 };
-        let (good, bad) = (receipt(Receipt::Delivered), receipt(Receipt::Undelivered));
-        let first_good = merged(&[taken, good, bad]);
-        assert_eq!((first_good.status(), first_good.late_receipt()), (Status::Delivered, true));
-        let first_bad = merged(&[taken, bad, good]);
-        assert_eq!((first_bad.status(), first_bad.late_receipt()), (Status::Undelivered, true));
-        let mut together = MessageState::default();
-        together.merge_together(&[taken, bad, good]);
-        assert_eq!(together.status(), Status::Delivered);
-        assert!(merged(&[taken, good]).final_after() == Some(5) && !merged(&[taken, good]).late_receipt());
-    }
-
-    #[test]
-    fn other_bytes_are_no_state() {
-        let good = MessageState::default().to_bytes();
-        for (position, byte) in [(0, 3), (1, 99), (4, 2), (5, 1)] {
-            let mut bad = good;
-            bad[position] = byte;
-            assert_eq!(MessageState::from_bytes(bad), Err(Corrupt));
-        }
     }
 }

@@ -34,7 +34,8 @@ pub(super) fn api() -> utoipa::openapi::OpenApi {
     security(("bearer" = []), ("x_api_key" = [])),
     tags(
         (name = "messages", description = "Sending messages, and what became of them."),
-        (name = "money", description = "The prepaid balance.")
+        (name = "money", description = "The prepaid balance."),
+        (name = "receipts", description = "For operators: what became of messages that they took.")
     )
 )]
 struct Description;
@@ -52,6 +53,9 @@ impl Modify for Keys {
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
         let header = ApiKeyValue::with_description("X-API-Key", "The same key, in a header of its own.");
         components.add_security_scheme("x_api_key", SecurityScheme::ApiKey(ApiKey::Header(header)));
+        let header =
+            ApiKeyValue::with_description("X-Receipt-Secret", "The secret of the connector, for operators.");
+        components.add_security_scheme("receipt_secret", SecurityScheme::ApiKey(ApiKey::Header(header)));
     }
 }
 
@@ -172,4 +176,19 @@ pub(super) enum BulkLane {
 pub(super) enum OnInvalid {
     Skip,
     RejectAll,
+}
+
+/// What an operator says of one message.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PushedReceipt {
+    /// The id that came with the message; a string of its digits is taken, too.
+    #[schema(minimum = 1, example = 117594862387200000_i64)]
+    uid: i64,
+    /// The operator's own code. One that is not known says nothing, and is kept.
+    #[schema(minimum = -32768, maximum = 32767, example = 1)]
+    status: i16,
+    /// When, in the operator's words. Kept nowhere: what counts is when we heard of it.
+    #[schema(max_length = 64, example = "2026-11-21 15:30:00")]
+    date: Option<String>,
 }

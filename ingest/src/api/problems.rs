@@ -76,6 +76,8 @@ pub(super) struct CostProblems;
 pub(super) struct ReadProblems;
 /// Of endpoints that read one thing.
 pub(super) struct FindProblems;
+/// Of the endpoint that takes receipts.
+pub(super) struct PushProblems;
 
 impl IntoResponses for SendProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
@@ -101,16 +103,34 @@ impl IntoResponses for FindProblems {
     }
 }
 
+impl IntoResponses for PushProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = &[
+            Code::InvalidRequest,
+            Code::Unauthenticated,
+            Code::NotFound,
+            Code::InternalError,
+            Code::Overloaded,
+            Code::Unavailable,
+        ];
+        said(&[own, WITH_BODY], when_pushed)
+    }
+}
+
 fn of(codes: &[&[Code]]) -> BTreeMap<String, RefOr<Response>> {
+    said(codes, when)
+}
+
+fn said(codes: &[&[Code]], when: fn(Code) -> &'static str) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status: BTreeMap<String, Vec<Code>> = BTreeMap::new();
     for code in codes.iter().copied().flatten() {
         by_status.entry(code.status().as_str().to_owned()).or_default().push(*code);
     }
-    by_status.into_iter().map(|(status, codes)| (status, RefOr::T(response(&codes)))).collect()
+    by_status.into_iter().map(|(status, codes)| (status, RefOr::T(response(&codes, when)))).collect()
 }
 
 /// The answer with one status, which may have several codes.
-fn response(codes: &[Code]) -> Response {
+fn response(codes: &[Code], when: fn(Code) -> &'static str) -> Response {
     let sentences: Vec<String> =
         codes.iter().map(|code| format!("`{}`: {}", code.as_str(), when(*code))).collect();
     let examples = codes.iter().map(|code| {
@@ -150,6 +170,17 @@ const fn when(code: Code) -> &'static str {
             "a part of the gateway cannot be reached. `detail` says whether nothing was taken or the outcome is unknown."
         }
         _ => "a fault of the gateway.",
+    }
+}
+
+/// When the endpoint that takes receipts answers so.
+const fn when_pushed(code: Code) -> &'static str {
+    match code {
+        Code::Unauthenticated => "the secret is missing or wrong.",
+        Code::NotFound => "no receipts of such a connector are taken here.",
+        Code::BodyTooLarge => "the body is too large (by default 256 KiB).",
+        Code::Unavailable => "the receipts are not confirmed to be stored: push all of them again.",
+        other => when(other),
     }
 }
 

@@ -86,7 +86,7 @@ async fn all_states(
 ) -> Result<HashMap<i64, Vec<u8>>, sqlx::Error> {
     let ids: Vec<i64> = chunks.iter().map(|chunk| chunk.get()).collect();
     let rows: Vec<(i64, Vec<u8>)> =
-        sqlx::query_as("select chunk_id, states from chunk_state where chunk_id = any($1)")
+        sqlx::query_as("select chunk_id, states from all_chunk_state where chunk_id = any($1)")
             .bind(ids)
             .fetch_all(connection)
             .await?;

@@ -24,7 +24,7 @@ pub(super) async fn find(
     closed_attempt: Option<u8>,
 ) -> Result<AtOperator, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select connector, positions, operator_ids from chunk_operator_ids
+        "select connector, positions, operator_ids from all_chunk_operator_ids
          where chunk_id = $1 and ($2::smallint is null or attempt = $2) order by attempt desc",
     )
     .bind(message.chunk().get())

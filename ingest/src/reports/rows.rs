@@ -31,7 +31,7 @@ pub(super) async fn content(
     chunk: ChunkId,
 ) -> Result<Content, ReportError> {
     let row: Option<(String, Vec<u8>)> =
-        sqlx::query_as("select lane, record from chunk_content where chunk_id = $1 and account_id = $2")
+        sqlx::query_as("select lane, record from all_chunk_content where chunk_id = $1 and account_id = $2")
             .bind(chunk.get())
             .bind(account)
             .fetch_optional(connection)
@@ -71,7 +71,7 @@ impl States {
 
 /// The states of one chunk.
 pub(super) async fn states(connection: &mut PgConnection, chunk: ChunkId) -> Result<States, sqlx::Error> {
-    let row: Option<(Vec<u8>,)> = sqlx::query_as("select states from chunk_state where chunk_id = $1")
+    let row: Option<(Vec<u8>,)> = sqlx::query_as("select states from all_chunk_state where chunk_id = $1")
         .bind(chunk.get())
         .fetch_optional(connection)
         .await?;

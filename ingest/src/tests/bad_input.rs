@@ -14,14 +14,14 @@ const ONE: &str = "/v1/messages";
 const MANY: &str = "/v1/messages/bulk";
 
 /// Answers, by what is wrong with the request.
-struct Answers(BTreeMap<String, Vec<String>>);
+pub(super) struct Answers(pub(super) BTreeMap<String, Vec<String>>);
 
 impl Answers {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Answers(BTreeMap::new())
     }
 
-    fn keep(&mut self, what: &str, answer: &Answer) {
+    pub(super) fn keep(&mut self, what: &str, answer: &Answer) {
         assert!(self.0.insert(what.to_owned(), answer.lines()).is_none(), "{what} twice");
     }
 

@@ -155,12 +155,16 @@ impl Gateway {
     }
 
     pub(super) async fn close(self) {
+        self.delete_topics().await;
         self.alive.cancel();
         self.heart.await.unwrap().unwrap();
+        self.schema.drop().await;
+    }
+
+    pub(super) async fn delete_topics(&self) {
         if let Some(admin) = &self.admin {
             admin.delete(&self.common.topics).await.unwrap();
         }
-        self.schema.drop().await;
     }
 }
 

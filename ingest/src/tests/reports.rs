@@ -1,12 +1,11 @@
 //! What became of messages, from rows as billing and dlr-reconciler write them.
 
-use domain::bits::Bits;
 use domain::hold::Prices;
 use domain::id::ChunkId;
 use domain::lane::Lane;
 use domain::money::Money;
 use domain::outcome::{Outcome, Receipt, Refusal};
-use domain::status::{Fact, MessageState};
+use domain::status::{Costs, Fact, MessageState};
 use ledger::hold::{Booked, Request, book};
 use ledger::settle::{Finals, finals};
 use platform::ownership::clock::unix_now;
@@ -59,12 +58,7 @@ async fn bill(gateway: &Gateway, chunk: &Chunk, lane: Lane, source: i64) {
 /// Stores the states of a chunk's messages, and settles and voids what they say.
 async fn store(gateway: &Gateway, chunk: ChunkId, states: &[MessageState]) {
     let bytes: Vec<u8> = states.iter().flat_map(|state| state.to_bytes()).collect();
-    let ended = |paid: bool| -> Bits {
-        let of = |(index, state): (u8, &MessageState)| {
-            (state.status().is_final() && state.status().is_paid() == paid).then_some(index)
-        };
-        (0..).zip(states).filter_map(of).collect()
-    };
+    let (settle, void) = Costs::default().split((0..).zip(states.iter().map(MessageState::status)));
     let mut transaction = gateway.schema.pool().begin().await.unwrap();
     sqlx::query("insert into chunk_state (chunk_id, account_id, lane, partition, states) values ($1, $2, 'bulk', 0, $3)")
         .bind(chunk.get())
@@ -73,7 +67,7 @@ async fn store(gateway: &Gateway, chunk: ChunkId, states: &[MessageState]) {
         .execute(&mut *transaction)
         .await
         .unwrap();
-    let ends = BTreeMap::from([(chunk, Finals { delivered: ended(true), failed: ended(false) })]);
+    let ends = BTreeMap::from([(chunk, Finals { settle, void })]);
     finals(&mut transaction, &ends).await.unwrap();
     transaction.commit().await.unwrap();
 }
@@ -193,5 +187,70 @@ async fn a_call_of_several_chunks() {
     insta::assert_json_snapshot!(report.stable());
     let second = format!("/v1/messages/bulk/{}", chunks[1].id);
     assert_eq!(gateway.get(&second).await.status, 404, "a call is named by its first chunk");
+    gateway.close().await;
+}
+
+const COPY: &str = "insert into history_chunk
+    select chunk_id, c.account_id, c.lane, partition, call_id, call_chunks, call_messages, record, states
+    from chunk_content c join chunk_state using (chunk_id);
+    insert into history_operator_ids select * from chunk_operator_ids";
+const DELETE: &str = "delete from chunk_state; delete from chunk_content; delete from chunk_operator_ids";
+const BACK: &str =
+    "insert into chunk_state select chunk_id, account_id, lane, partition, states from history_chunk;
+    insert into chunk_content
+    select chunk_id, account_id, lane, call_id, call_chunks, call_messages, record from history_chunk;
+    insert into chunk_operator_ids select * from history_operator_ids";
+const FORGET: &str = "delete from history_chunk; delete from history_operator_ids";
+
+async fn transaction(gateway: &Gateway, statements: &'static str) {
+    let mut transaction = gateway.schema.pool().begin().await.unwrap();
+    sqlx::raw_sql(statements).execute(&mut *transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+/// Open, in both, in history, and back, over and over again: every report finds every chunk,
+/// once, and says the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_do_not_notice_that_chunks_move_to_history() {
+    let gateway = Gateway::with_topics().await;
+    let to: Vec<String> = (0..250).map(|n| format!("0912{n:07}")).collect();
+    let accepted = gateway.post_json("/v1/messages/bulk", &json!({"text": "hello", "to": to})).await;
+    let bulk = format!("/v1/messages/bulk/{}", accepted.body["batch_id"].as_str().unwrap());
+    let chunks = submitted(&gateway, Lane::Bulk);
+    assert_eq!(chunks.len(), 2);
+    let taken = outcome(1, Outcome::Taken, 0);
+    for (source, chunk) in (0..).zip(&chunks) {
+        bill(&gateway, chunk, Lane::Bulk, source).await;
+        store(&gateway, chunk.id, &vec![state(&[taken, receipt(Receipt::Undelivered)]); chunk.len()]).await;
+        store_operator_ids(&gateway, chunk.id, 1, &[0, 1], "700\n701").await;
+    }
+    let single = format!("/v1/messages/{}", chunks[1].id.message(1));
+    let before = (gateway.get(&bulk).await.body, gateway.get(&single).await.body);
+    assert_eq!((&before.0["refunded"], &before.1["operator_message_id"]), (&json!(250_000), &json!("701")));
+
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let moving = async {
+        let mut rounds = 0;
+        while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            for statements in [COPY, DELETE, BACK, FORGET] {
+                transaction(&gateway, statements).await;
+            }
+            rounds += 1;
+        }
+        rounds
+    };
+    let reading = async {
+        for _ in 0..60 {
+            assert_eq!(gateway.get(&bulk).await.body, before.0);
+            assert_eq!(gateway.get(&single).await.body, before.1);
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    };
+    let (rounds, ()) = tokio::join!(moving, reading);
+    assert!(rounds > 3, "{rounds} rounds");
+    for statements in [COPY, DELETE] {
+        transaction(&gateway, statements).await;
+    }
+    assert_eq!((gateway.get(&bulk).await.body, gateway.get(&single).await.body), before);
     gateway.close().await;
 }

@@ -1,5 +1,6 @@
 //! What is accepted stands in Kafka when it is confirmed, under the ids that are answered.
 
+use bytes::Bytes;
 use domain::lane::Lane;
 use domain::partition;
 use platform::kafka::topics::Stage;
@@ -14,33 +15,38 @@ use super::gateway::Gateway;
 
 /// The chunks of the gateway's account in a lane, as many as are there.
 pub(super) fn submitted(gateway: &Gateway, lane: Lane) -> Vec<Chunk> {
+    let topic = gateway.common.topics.of(Stage::Submitted, lane);
+    let partition = partition::of_account(gateway.account, gateway.common.partitions);
+    let records = records(gateway, &topic, partition);
+    records.iter().map(|record| Chunk::decode(record).unwrap()).collect()
+}
+
+/// The records of a partition, as many as are there.
+pub(super) fn records(gateway: &Gateway, topic: &str, partition: i32) -> Vec<Bytes> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", &gateway.common.kafka.bootstrap)
         .set("group.id", "none")
         .set("enable.auto.commit", "false")
         .create()
         .unwrap();
-    let topic = gateway.common.topics.of(Stage::Submitted, lane);
-    let partition = partition::of_account(gateway.account, gateway.common.partitions);
     let since = Instant::now();
     // A new topic's leader takes a moment to be known.
     let end = loop {
-        match consumer.fetch_watermarks(&topic, partition, Duration::from_secs(5)) {
+        match consumer.fetch_watermarks(topic, partition, Duration::from_secs(5)) {
             Ok((_, end)) => break end,
             Err(error) => assert!(since.elapsed() < Duration::from_secs(20), "{error}"),
         }
     };
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&topic, partition, Offset::Beginning).unwrap();
+    list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
     consumer.assign(&list).unwrap();
-    let mut chunks = Vec::new();
-    while i64::try_from(chunks.len()).unwrap() < end {
-        assert!(since.elapsed() < Duration::from_secs(20), "{} of {end} records came", chunks.len());
+    let mut records = Vec::new();
+    while i64::try_from(records.len()).unwrap() < end {
+        assert!(since.elapsed() < Duration::from_secs(20), "{} of {end} records came", records.len());
         let Some(record) = consumer.poll(Duration::from_millis(100)) else { continue };
-        let payload = record.unwrap().payload().unwrap().to_vec();
-        chunks.push(Chunk::decode(&payload.into()).unwrap());
+        records.push(record.unwrap().payload().unwrap().to_vec().into());
     }
-    chunks
+    records
 }
 
 #[tokio::test(flavor = "multi_thread")]

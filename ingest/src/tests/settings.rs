@@ -4,7 +4,10 @@ use platform::config::Violations;
 use platform::http::HttpLimits;
 use platform::kafka::KafkaSettings;
 
-use crate::{ByLane, KeySettings, Limits, ProduceSettings, Settings};
+use crate::{ByLane, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
+
+/// The secret of connector `magfa`.
+pub(super) const SECRET: &str = "0123456789abcdef!~";
 
 pub(super) fn settings() -> Settings {
     Settings {
@@ -28,6 +31,7 @@ pub(super) fn settings() -> Settings {
             bulk_body_bytes: 4 << 20,
             bulk_bodies_bytes: 8 << 20,
             bulk_workers: 1,
+            receipts_body_bytes: 131_072,
             bulk_messages: 2_500,
             bulk_lane_messages: 1_000,
             chunk_messages: 200,
@@ -44,6 +48,9 @@ pub(super) fn settings() -> Settings {
             ack_timeout_ms: 10_000,
             flush_ms: 5_000,
         },
+        receipts: [("magfa", SECRET), ("other", "the-secret-of-another"), ("silent", "")]
+            .map(|(connector, secret)| (connector.to_owned(), PushSettings { secret: secret.into() }))
+            .into(),
     }
 }
 
@@ -70,9 +77,14 @@ fn refused(change: impl FnOnce(&mut Settings)) -> String {
     violations.into_result().map_or_else(|error| error.to_string(), |()| String::new())
 }
 
+fn push(settings: &mut Settings, secret: &str) {
+    settings.receipts.insert("magfa".into(), PushSettings { secret: secret.into() });
+}
+
 #[test]
 fn settings_that_cannot_work_are_refused() {
     assert_eq!(refused(|_| {}), "");
+    assert!(!refused(|s| push(s, "hunter2")).contains("hunter2"));
     for (key, message) in [
         ("ingest.currency", refused(|s| s.currency = "rial".into())),
         ("ingest.countries", refused(|s| s.countries = vec!["XX".into()])),
@@ -86,6 +98,11 @@ fn settings_that_cannot_work_are_refused() {
         ("ingest.limits.ttl_seconds_max", refused(|s| s.limits.ttl_seconds_max = 259_201)),
         ("ingest.limits.ttl_seconds_default.express", refused(|s| s.limits.ttl_seconds_default.express = 29)),
         ("ingest.keys.entries", refused(|s| s.keys.entries = 0)),
+        ("ingest.limits.receipts_body_bytes", refused(|s| s.limits.receipts_body_bytes = 0)),
+        ("ingest.receipts.magfa.secret", refused(|s| push(s, "fifteen letters"))),
+        ("ingest.receipts.magfa.secret", refused(|s| push(s, "sixteen letters!!\n"))),
+        ("ingest.receipts.magfa.secret", refused(|s| push(s, "with a space in it"))),
+        ("ingest.receipts.magfa.secret", refused(|s| push(s, &"x".repeat(257)))),
         ("ingest.produce.ack_timeout_ms", refused(|s| s.produce.ack_timeout_ms = 0)),
         // Smaller than the largest call, and larger than the client may hold.
         ("ingest.produce.queue_bytes.bulk", refused(|s| s.produce.queue_bytes.bulk = 1 << 20)),

@@ -51,6 +51,7 @@ impl ChunkAudit<'_> {
             for row in &rows {
                 audit.chunk(row, entries.get(&row.chunk));
             }
+            audit.left_behind(connection, &rows).await?;
         }
         audit.orphans(connection).await
     }
@@ -96,6 +97,30 @@ impl ChunkAudit<'_> {
                 format!("chunk {chunk}: {open} messages are neither settled nor voided")
             });
         }
+    }
+
+    /// Only what is final goes to history: its money must have ended, at any time.
+    async fn left_behind(
+        &mut self,
+        connection: &mut PgConnection,
+        rows: &[HoldRow],
+    ) -> Result<(), LedgerError> {
+        let open = rows.iter().filter(|row| !row.decided.undecided().is_empty());
+        let open: Vec<i64> = open.map(|row| row.chunk.get()).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let moved: Vec<(i64,)> =
+            sqlx::query_as("select chunk_id from history_chunk where chunk_id = any($1)")
+                .bind(open)
+                .fetch_all(connection)
+                .await?;
+        for (chunk,) in moved {
+            self.report.violation(Invariant::S1, || {
+                format!("chunk {chunk} is in history, and not all of its messages are settled or voided")
+            });
+        }
+        Ok(())
     }
 
     /// Entries without a hold have no transfer that they could end.

@@ -279,3 +279,21 @@ async fn s1_what_is_undecided_at_quiescence() {
     books.assert_clean(Expect::Quiescence).await;
     books.schema.drop().await;
 }
+
+#[tokio::test]
+async fn s1_money_that_was_left_behind_when_its_chunk_went_to_history() {
+    let (books, ..) = written().await;
+    let (open, decided) = (books.chunk(0), books.chunk(1));
+    for chunk in [open, decided] {
+        books
+            .corrupt(&format!(
+                "insert into history_chunk values ({chunk}, 1, 'bulk', 0, {chunk}, 1, 1, '\\x00', '\\x00')"
+            ))
+            .await;
+    }
+    let report = books.audit(Expect::Traffic).await;
+    assert_eq!(broken(&report), of([S1]));
+    assert_eq!(report.findings[&S1].violations, 1);
+    names(&report, S1, &[&open.to_string(), "history"]);
+    books.schema.drop().await;
+}

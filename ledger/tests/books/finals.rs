@@ -44,7 +44,7 @@ async fn repeated_and_contradicting_finals_move_nothing_and_leave_no_entry() {
     let account = books.account(10_000).await;
     let chunk = books.chunk(0);
     books.book(&[books.request(0, account, uniform(1_000, 4))]).await.unwrap();
-    // Of what comes together the delivery wins.
+    // Of what comes together the settlement wins.
     let got = books.finals(&ends(chunk, bits([0, 1]), bits([1, 2]))).await.unwrap();
     assert_eq!((got[&chunk].movement.settle, got[&chunk].movement.void), (bits([0, 1]), bits([2])));
     let (before, entries) = (books.stands(account).await, books.entries().await);
@@ -55,8 +55,8 @@ async fn repeated_and_contradicting_finals_move_nothing_and_leave_no_entry() {
         (bits([]), bits([])),
         (bits([0]), bits([])),
     ];
-    for (delivered, failed) in repeated {
-        let got = books.finals(&ends(chunk, delivered, failed)).await.unwrap();
+    for (settle, void) in repeated {
+        let got = books.finals(&ends(chunk, settle, void)).await.unwrap();
         assert!(got[&chunk].movement.is_empty());
         assert_eq!((got[&chunk].settled, got[&chunk].refunded), (Money::ZERO, Money::ZERO));
     }
@@ -79,8 +79,8 @@ async fn what_was_not_paid_for_cannot_be_settled_or_refunded() {
     assert_eq!(books.book(&requests).await.unwrap(), [Booked::Paid(3), Booked::Refused]);
     let all = Bits::prefix(256);
     let finals = BTreeMap::from([
-        (part, Finals { delivered: bits([0, 255]), failed: all }),
-        (none, Finals { delivered: bits([0]), failed: all }),
+        (part, Finals { settle: bits([0, 255]), void: all }),
+        (none, Finals { settle: bits([0]), void: all }),
     ]);
     let got = books.finals(&finals).await.unwrap();
     assert_eq!((got[&part].movement.settle, got[&part].movement.void), (bits([0]), bits([1, 2])));
@@ -100,7 +100,7 @@ async fn many_chunks_of_several_accounts_in_one_call() {
     books.book(&requests).await.unwrap();
     let finals: BTreeMap<_, _> = requests
         .iter()
-        .map(|request| (request.chunk, Finals { delivered: Bits::prefix(6), failed: Bits::prefix(10) }))
+        .map(|request| (request.chunk, Finals { settle: Bits::prefix(6), void: Bits::prefix(10) }))
         .collect();
     let got = books.finals(&finals).await.unwrap();
     for (k, request) in requests.iter().enumerate() {
@@ -135,7 +135,7 @@ async fn a_chunk_without_a_hold_is_named_and_nothing_of_the_call_happens() {
     let account = books.account(5_000).await;
     books.book(&[books.request(0, account, uniform(1_000, 2))]).await.unwrap();
     let missing = books.chunk(1);
-    let end = Finals { delivered: bits([0]), failed: Bits::EMPTY };
+    let end = Finals { settle: bits([0]), void: Bits::EMPTY };
     let refused = books.finals(&BTreeMap::from([(books.chunk(0), end), (missing, end)])).await;
     assert!(matches!(refused, Err(LedgerError::NoHold(chunk)) if chunk == missing), "{refused:?}");
     assert_eq!(books.stands(account).await, (3_000, 2_000));

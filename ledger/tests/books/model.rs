@@ -64,7 +64,7 @@ struct Chunk {
     account: usize,
     prices: Vec<i64>,
     paid: usize,
-    /// Of each message: delivered or not, once that is final.
+    /// Of each message: settled or voided, once that is final.
     end: Vec<Option<bool>>,
 }
 
@@ -154,10 +154,10 @@ impl Model {
             if chunk.end[message].is_some() {
                 continue;
             }
-            if finals.delivered.contains(position) {
+            if finals.settle.contains(position) {
                 chunk.end[message] = Some(true);
                 settled += chunk.prices[message];
-            } else if finals.failed.contains(position) {
+            } else if finals.void.contains(position) {
                 chunk.end[message] = Some(false);
                 refunded += chunk.prices[message];
             }
@@ -223,9 +223,9 @@ async fn follow(steps: Vec<Step>) {
             Step::Finals { ends, fate } => {
                 let known: Vec<ChunkId> = model.chunks.keys().copied().collect();
                 let mut finals = BTreeMap::new();
-                for (pick, delivered, failed) in ends.iter().filter(|_| !known.is_empty()) {
+                for (pick, settle, void) in ends.iter().filter(|_| !known.is_empty()) {
                     let bits = |positions: &[u8]| positions.iter().copied().collect::<Bits>();
-                    let ends = Finals { delivered: bits(delivered), failed: bits(failed) };
+                    let ends = Finals { settle: bits(settle), void: bits(void) };
                     finals.insert(known[pick.index(known.len())], ends);
                 }
                 end(&books, &mut model, &finals, fate).await;

@@ -66,7 +66,7 @@ async fn work(pool: PgPool, batches: Vec<Vec<Request>>, sums: Arc<Sums>, task: u
         for (request, booked) in batch.iter().zip(booked) {
             assert!(matches!(booked, Booked::Paid(_) | Booked::Refused), "{booked:?}");
             let half = Bits::prefix((task % 3 * 2) as usize);
-            open.insert(request.chunk, Finals { delivered: half, failed: Bits::prefix(4) });
+            open.insert(request.chunk, Finals { settle: half, void: Bits::prefix(4) });
         }
         if round % 3 == 2 {
             settle(&pool, std::mem::take(&mut open), &sums).await;
@@ -185,9 +185,9 @@ async fn contradicting_finals_of_the_same_chunks_at_once() {
         tasks.push(tokio::spawn(async move {
             for round in 0..8u8 {
                 let some = (0..6).map(|k| round * 6 + k).collect::<Bits>();
-                let (delivered, failed) =
-                    if task % 2 == 0 { (some, Bits::EMPTY) } else { (Bits::EMPTY, some) };
-                let finals = chunks.iter().map(|chunk| (*chunk, Finals { delivered, failed })).collect();
+                let (settled, voided) = if task % 2 == 0 { (some, Bits::EMPTY) } else { (Bits::EMPTY, some) };
+                let finals =
+                    chunks.iter().map(|chunk| (*chunk, Finals { settle: settled, void: voided })).collect();
                 settle(&pool, finals, &sums).await;
             }
         }));

@@ -83,6 +83,32 @@ async fn a_chunk_without_a_range_fails_the_batch_whole() {
     books.schema.drop().await;
 }
 
+/// Ranges of before history existed, and those of after: history has the days of the holds.
+#[tokio::test]
+async fn history_has_the_same_days() {
+    let schema = Schema::new(&ledger::MIGRATIONS).await;
+    ensure(&schema, now(), 1).await;
+    let days = async |table: &str| -> Vec<String> {
+        let statement = "select right(c.relname, 8) from pg_inherits i join pg_class c on c.oid = i.inhrelid
+                         where i.inhparent = $1::regclass order by 1";
+        sqlx::query_scalar(statement).bind(table).fetch_all(schema.pool()).await.unwrap()
+    };
+    let parents = ["history_chunk", "history_operator_ids"];
+    for table in parents {
+        for day in days(table).await {
+            let statement = sqlx::AssertSqlSafe(format!("drop table {table}_{day}"));
+            sqlx::query(statement).execute(schema.pool()).await.unwrap();
+        }
+    }
+    ensure(&schema, now().plus(3 * DAY_MS), 2).await;
+    let held = days("hold").await;
+    assert_eq!(held.len(), 7);
+    for table in parents {
+        assert_eq!(days(table).await, held, "{table}");
+    }
+    schema.drop().await;
+}
+
 /// After midnight every process makes the same ranges at once, some outside a transaction.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_processes_make_them_at_once() {

@@ -42,8 +42,8 @@ pub(crate) fn each(prices: &[i64]) -> Prices {
 }
 
 /// One chunk's final outcomes.
-pub(crate) fn ends(chunk: ChunkId, delivered: Bits, failed: Bits) -> BTreeMap<ChunkId, Finals> {
-    BTreeMap::from([(chunk, Finals { delivered, failed })])
+pub(crate) fn ends(chunk: ChunkId, settle: Bits, void: Bits) -> BTreeMap<ChunkId, Finals> {
+    BTreeMap::from([(chunk, Finals { settle, void })])
 }
 
 impl Books {

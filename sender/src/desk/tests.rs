@@ -10,6 +10,7 @@ use domain::phone::Msisdn;
 use domain::text::Encoding;
 use platform::kafka::budget::Budget;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use wire::submitted::Text;
 
 const SEND_BY: UnixMillis = UnixMillis(1_000_000);

@@ -7,6 +7,7 @@ use platform::ownership::clock;
 use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::task::{JoinError, JoinSet};
 use wire::receipts::Receipts;
 
@@ -68,10 +69,14 @@ impl UnderWay {
 
 /// Asks the operator. Nothing: it could not be asked.
 async fn question(line: Arc<Line>, asked: Vec<Asked>) -> Option<Answer> {
+    let asked_at = Instant::now();
     let ids: Vec<&str> = asked.iter().filter_map(|asked| asked.operator_id.as_deref()).collect();
     let polled = if ids.is_empty() { Some(HashMap::new()) } else { line.magfa.poll(&ids).await };
     if polled.is_none() {
         tracing::warn!(connector = line.connector.name, "the operator could not be asked for receipts");
+    }
+    if polled.is_some() && !ids.is_empty() {
+        line.heard.note(&line.connector.name, asked_at).await;
     }
     Some(records(&line.connector.name, clock::unix_now(), &asked, &polled?))
 }

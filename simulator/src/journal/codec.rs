@@ -2,8 +2,9 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::event::{Element, Event, Submitted, What};
-use crate::fate::{Fate, Outcome};
+use super::event::Mark;
+use crate::fate::Fate;
+use crate::fault::Fault;
 use crate::stats::StatusCounts;
 
 /// Length and checksum before each payload.
@@ -11,12 +12,17 @@ pub(super) const FRAME_HEADER: usize = 8;
 /// Of a recipient or sender no more is kept.
 const MAX_NAME: usize = 64;
 
-const SEND: u8 = 1;
-const MID: u8 = 2;
-const STATUSES: u8 = 3;
-const BALANCE: u8 = 4;
-const REFUSED: u8 = 5;
-const RESET: u8 = 6;
+pub(super) const SEND: u8 = 1;
+pub(super) const MID: u8 = 2;
+pub(super) const STATUSES: u8 = 3;
+pub(super) const BALANCE: u8 = 4;
+pub(super) const REFUSED: u8 = 5;
+pub(super) const RESET: u8 = 6;
+/// The fault of the call (0 for none) and the marks of its elements; then what it is, as if
+/// it were the kind of the frame.
+pub(super) const FAULTED: u8 = 7;
+/// A send call of which nothing was taken.
+pub(super) const NOT_TAKEN: u8 = 8;
 
 /// What is appended; a send call's elements were encoded before, outside any lock.
 pub(crate) enum Frame<'a> {
@@ -26,6 +32,17 @@ pub(crate) enum Frame<'a> {
         first_mid: i64,
         count: usize,
         elements: &'a [u8],
+    },
+    /// Elements as in `Send`, but nothing is said of what became of them.
+    NotTaken {
+        count: usize,
+        elements: &'a [u8],
+    },
+    /// Any other frame, of a call that met a fault. Marks are those of the elements, by place.
+    Faulted {
+        fault: Option<Fault>,
+        marks: &'a [(usize, Mark)],
+        frame: &'a Frame<'a>,
     },
     Mid {
         uid: i64,
@@ -44,11 +61,34 @@ impl Frame<'_> {
         out.push(self.kind());
         out.extend_from_slice(&at_ms.to_le_bytes());
         out.extend_from_slice(&call.to_le_bytes());
+        self.push_content(out);
+        let payload = &out[start + FRAME_HEADER..];
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let sum = checksum(payload);
+        out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        out[start + 4..start + FRAME_HEADER].copy_from_slice(&sum.to_le_bytes());
+    }
+
+    fn push_content(&self, out: &mut Vec<u8>) {
         match self {
             Frame::Send { first_mid, count, elements } => {
                 out.extend_from_slice(&first_mid.to_le_bytes());
                 out.push(small(*count as u64));
                 out.extend_from_slice(elements);
+            }
+            Frame::NotTaken { count, elements } => {
+                out.push(small(*count as u64));
+                out.extend_from_slice(elements);
+            }
+            Frame::Faulted { fault, marks, frame } => {
+                out.push(fault.map_or(0, Fault::octet));
+                out.push(small(marks.len() as u64));
+                for (index, Mark { fault, ms }) in *marks {
+                    out.extend_from_slice(&[small(*index as u64), fault.octet()]);
+                    out.extend_from_slice(&ms.to_le_bytes());
+                }
+                out.push(frame.kind());
+                frame.push_content(out);
             }
             Frame::Mid { uid, mid } => {
                 out.extend_from_slice(&uid.to_le_bytes());
@@ -68,16 +108,31 @@ impl Frame<'_> {
             Frame::Refused(code) => out.extend_from_slice(&code.to_le_bytes()),
             Frame::Balance | Frame::Reset => {}
         }
-        let payload = &out[start + FRAME_HEADER..];
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let sum = checksum(payload);
-        out[start..start + 4].copy_from_slice(&length.to_le_bytes());
-        out[start + 4..start + FRAME_HEADER].copy_from_slice(&sum.to_le_bytes());
+    }
+
+    /// Whether it must be in the file before the call is answered.
+    pub(super) fn is_written_at_once(&self) -> bool {
+        match self {
+            Frame::Send { .. } | Frame::NotTaken { .. } | Frame::Reset => true,
+            Frame::Faulted { frame, .. } => frame.is_written_at_once(),
+            _ => false,
+        }
+    }
+
+    /// The mid after the last one given in this call, if any was.
+    pub(super) fn next_mid(&self) -> Option<i64> {
+        match self {
+            Frame::Send { first_mid, count, .. } => Some(first_mid.saturating_add_unsigned(*count as u64)),
+            Frame::Faulted { frame, .. } => frame.next_mid(),
+            _ => None,
+        }
     }
 
     fn kind(&self) -> u8 {
         match self {
             Frame::Send { .. } => SEND,
+            Frame::NotTaken { .. } => NOT_TAKEN,
+            Frame::Faulted { .. } => FAULTED,
             Frame::Mid { .. } => MID,
             Frame::Statuses(_) => STATUSES,
             Frame::Balance => BALANCE,
@@ -87,7 +142,8 @@ impl Frame<'_> {
     }
 }
 
-/// A count of at most 100, which is the operator's limit for a call.
+/// A count: of elements at most 100, which is the operator's limit for a call, of their
+/// marks, or of the ids of an answer, twice that.
 fn small(count: u64) -> u8 {
     u8::try_from(count).unwrap_or(u8::MAX)
 }
@@ -118,82 +174,5 @@ pub(crate) fn push_element(
         let name = &name[..name.floor_char_boundary(MAX_NAME)];
         out.push(small(name.len() as u64));
         out.extend_from_slice(name.as_bytes());
-    }
-}
-
-/// The event in a payload; none if it is not one.
-pub(super) fn decode(payload: &[u8]) -> Option<Event> {
-    let mut rest = Rest(payload);
-    let kind = rest.octet()?;
-    let (at_ms, call) = (rest.i64()?, rest.i64()?.cast_unsigned());
-    let what = match kind {
-        SEND => rest.elements()?,
-        MID => What::Mid { uid: rest.i64()?, mid: Some(rest.i64()?).filter(|mid| *mid != -1) },
-        STATUSES => {
-            let [unknown, nothing, intermediate, delivered, undelivered, not_reached] =
-                rest.take::<6>()?.map(u64::from);
-            What::Statuses(StatusCounts {
-                unknown,
-                nothing,
-                intermediate,
-                delivered,
-                undelivered,
-                not_reached,
-            })
-        }
-        BALANCE => What::Balance,
-        REFUSED => What::Refused(u16::from_le_bytes(rest.take()?)),
-        RESET => What::Reset,
-        _ => return None,
-    };
-    rest.0.is_empty().then_some(Event { at_ms, call, what })
-}
-
-struct Rest<'a>(&'a [u8]);
-
-impl Rest<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (head, tail) = self.0.split_first_chunk()?;
-        self.0 = tail;
-        Some(*head)
-    }
-
-    fn octet(&mut self) -> Option<u8> {
-        self.take().map(|[octet]| octet)
-    }
-
-    fn i64(&mut self) -> Option<i64> {
-        self.take().map(i64::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    fn name(&mut self) -> Option<String> {
-        let length = usize::from(self.octet()?);
-        let (name, tail) = self.0.split_at_checked(length)?;
-        self.0 = tail;
-        String::from_utf8(name.to_vec()).ok()
-    }
-
-    fn elements(&mut self) -> Option<What> {
-        let first_mid = self.i64()?;
-        let count = i64::from(self.octet()?);
-        (0..count).map(|index| self.element(first_mid + index)).collect::<Option<_>>().map(What::Send)
-    }
-
-    fn element(&mut self, mid: i64) -> Option<Element> {
-        let (uid, parts) = (self.i64()?, self.u32()?);
-        let (status, detail) = (self.octet()?, self.u32()?);
-        let accepted = |outcome| Submitted::Accepted { mid, outcome, delay_ms: detail };
-        let result = match status {
-            0 => Submitted::Refused(u16::try_from(detail).ok()?),
-            1 => accepted(Outcome::Delivered),
-            2 => accepted(Outcome::Undelivered),
-            16 => accepted(Outcome::NotReached),
-            _ => return None,
-        };
-        Some(Element { uid, recipient: self.name()?, sender: self.name()?, parts, result })
     }
 }

@@ -1,4 +1,5 @@
 use crate::fate::Outcome;
+use crate::fault::Fault;
 use crate::stats::StatusCounts;
 
 /// One call as the operator received it.
@@ -10,6 +11,20 @@ pub struct Event {
     pub call: u64,
     /// What it was.
     pub what: What,
+    /// The fault that its answer met.
+    pub fault: Option<Fault>,
+}
+
+impl Event {
+    /// What the operator took in this call: uid and mid of each message, in order. (A uid may
+    /// be there more than once; 0 stands where none was given.)
+    pub fn taken(&self) -> impl Iterator<Item = (i64, i64)> {
+        let elements = if let What::Send(elements) = &self.what { elements.as_slice() } else { &[] };
+        elements.iter().filter_map(|element| match element.result {
+            Submitted::Accepted { mid, .. } => Some((element.uid, mid)),
+            Submitted::Refused(_) | Submitted::NotTaken => None,
+        })
+    }
 }
 
 /// The kinds of calls, with what the journal keeps of each.
@@ -17,14 +32,17 @@ pub struct Event {
 pub enum What {
     /// `POST /send` whose elements were judged, in the order of the arrays.
     Send(Vec<Element>),
-    /// `GET /mid/{uid}` and its answer.
+    /// `POST /send` of which a fault let nothing be taken: no element was judged.
+    NotTaken(Vec<Element>),
+    /// `GET /mid/{uid}` and its answer (with a fault: what the answer would have been).
     Mid {
         /// The uid that was asked for.
         uid: i64,
         /// The mid that was answered; none for −1.
         mid: Option<i64>,
     },
-    /// `GET /statuses/{…}`: how many ids were answered with which status.
+    /// `GET /statuses/{…}`: how many ids were answered with which status (with a fault: would
+    /// have been).
     Statuses(StatusCounts),
     /// `GET /balance`.
     Balance,
@@ -47,6 +65,17 @@ pub struct Element {
     pub parts: u32,
     /// What became of it.
     pub result: Submitted,
+    /// The faults that hit it: of its place in the answer, and of its receipts.
+    pub marks: Vec<Mark>,
+}
+
+/// One fault that hit an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Which.
+    pub fault: Fault,
+    /// Its delay or offset in milliseconds, 0 where it has none.
+    pub ms: i32,
 }
 
 /// What an element was answered with.
@@ -63,4 +92,6 @@ pub enum Submitted {
     },
     /// Refused with this code; there is no mid.
     Refused(u16),
+    /// Neither: a fault came before.
+    NotTaken,
 }

@@ -6,8 +6,13 @@
 //! take the last of it: there is no fsync). Other frames wait up to [`FLUSH_EVERY`]. A file
 //! that would grow past its limit becomes `journal.old.bin`, in place of the one before:
 //! never more than twice the limit on the disk.
+//!
+//! Calls that met a fault are frames of kinds of their own. All others have the octets they
+//! had before there were faults, so older files are read; an older reader stops at the first
+//! call that met one.
 
 mod codec;
+mod decode;
 mod event;
 mod read;
 mod write;
@@ -15,7 +20,7 @@ mod write;
 use std::time::Duration;
 
 pub(crate) use codec::{Frame, push_element};
-pub use event::{Element, Event, Submitted, What};
+pub use event::{Element, Event, Mark, Submitted, What};
 pub use read::{Events, read};
 pub use write::Journal;
 

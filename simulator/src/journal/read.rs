@@ -2,7 +2,8 @@ use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::codec::{FRAME_HEADER, checksum, decode};
+use super::codec::{FRAME_HEADER, checksum};
+use super::decode::decode;
 use super::{Event, FILE_HEADER, MAGIC, MAX_PAYLOAD, OLD_NAME, What};
 
 /// The events of a journal, oldest first: those of `journal.old.bin` beside it, if there is

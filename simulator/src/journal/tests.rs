@@ -4,6 +4,10 @@ use std::path::Path;
 
 use super::*;
 use crate::fate::{Fate, Outcome};
+use crate::fault::Fault;
+
+/// Length and checksum.
+const FRAME_OCTETS: usize = 8;
 
 const ACCEPTED: Fate = Fate::Accepted { outcome: Outcome::Delivered, delay_ms: 9 };
 
@@ -53,6 +57,7 @@ fn what_is_appended_is_read() {
             sender: "3000".to_owned(),
             parts: 1,
             result: Submitted::Accepted { mid: base + 10, outcome: Outcome::Delivered, delay_ms: 9 },
+            marks: Vec::new(),
         },
         Element {
             uid: 11,
@@ -60,6 +65,7 @@ fn what_is_appended_is_read() {
             sender: "3000".to_owned(),
             parts: 0,
             result: Submitted::Refused(1),
+            marks: Vec::new(),
         },
     ]);
     let wanted = [
@@ -161,4 +167,91 @@ fn the_memory_is_bounded() {
     let calls = calls(&journal.remembered());
     assert!(calls.len() > 2 && calls.len() < 10, "{calls:?}");
     assert_eq!(calls.last(), Some(&100));
+}
+
+/// As it was before there were faults: files of that time are read.
+#[test]
+fn a_call_without_faults_has_the_octets_it_always_had() {
+    let mut out = Vec::new();
+    Frame::Mid { uid: 5, mid: Some(-1) }.push(&mut out, 7, 9);
+    let mut payload = vec![2];
+    [7_i64, 9, 5, -1].iter().for_each(|number| payload.extend(number.to_le_bytes()));
+    assert_eq!(out[..4], 33_u32.to_le_bytes());
+    assert_eq!(out[FRAME_OCTETS..], payload);
+    let mut elements = Vec::new();
+    push_element(&mut elements, 11, 1, ACCEPTED, "98", "3000");
+    out.clear();
+    Frame::Send { first_mid: 13, count: 1, elements: &elements }.push(&mut out, 7, 9);
+    let mut payload = vec![1];
+    [7_i64, 9, 13].iter().for_each(|number| payload.extend(number.to_le_bytes()));
+    payload.push(1);
+    payload.extend(11_i64.to_le_bytes());
+    payload.extend([1, 0, 0, 0, 1, 9, 0, 0, 0, 2]);
+    payload.extend(b"98");
+    payload.push(4);
+    payload.extend(b"3000");
+    assert_eq!(out[FRAME_OCTETS..], payload);
+}
+
+#[test]
+fn a_call_with_faults_is_read_with_them() {
+    let mut journal = Journal::in_memory(1 << 20);
+    let mut elements = Vec::new();
+    push_element(&mut elements, 11, 1, ACCEPTED, "98", "3000");
+    push_element(&mut elements, 12, 1, ACCEPTED, "98", "3000");
+    let late = Mark { fault: Fault::ReceiptLate, ms: 60_000 };
+    let off = Mark { fault: Fault::ClockOff, ms: -3_600_000 };
+    let partial = Mark { fault: Fault::Partial, ms: 0 };
+    let before = journal.next_number();
+    let frames = [
+        Frame::Faulted {
+            fault: Some(Fault::Partial),
+            marks: &[(1, partial), (0, late), (1, off)],
+            frame: &Frame::Send { first_mid: 13, count: 2, elements: &elements },
+        },
+        Frame::Faulted {
+            fault: None,
+            marks: &[(1, late)],
+            frame: &Frame::Send { first_mid: journal.base() + 15, count: 2, elements: &elements },
+        },
+        Frame::Faulted {
+            fault: Some(Fault::Throttle),
+            marks: &[],
+            frame: &Frame::NotTaken { count: 2, elements: &elements },
+        },
+        Frame::Faulted { fault: Some(Fault::Hang), marks: &[], frame: &Frame::Balance },
+    ];
+    for frame in &frames {
+        journal.append(1, 1, frame).unwrap();
+    }
+    assert_eq!((before, journal.next_number()), (1, 17), "what is not taken has no mid");
+    let events = journal.remembered();
+    let faults: Vec<_> = events.iter().map(|event| event.fault).collect();
+    assert_eq!(faults, [Some(Fault::Partial), None, Some(Fault::Throttle), Some(Fault::Hang)]);
+    let What::Send(sent) = &events[0].what else { panic!("{events:?}") };
+    assert_eq!((sent[0].marks.as_slice(), sent[1].marks.as_slice()), (&[late][..], &[partial, off][..]));
+    let What::Send(sent) = &events[1].what else { panic!("{events:?}") };
+    assert_eq!((sent[0].marks.as_slice(), sent[1].marks.as_slice()), (&[][..], &[late][..]));
+    assert_eq!(events[0].taken().collect::<Vec<_>>(), [(11, 13), (12, 14)]);
+    let What::NotTaken(left) = &events[2].what else { panic!("{events:?}") };
+    assert_eq!((left[1].uid, left[1].result), (12, Submitted::NotTaken));
+    assert_eq!(events[2].taken().count(), 0);
+    assert_eq!(events[3].what, What::Balance);
+}
+
+#[test]
+fn what_a_send_call_brought_is_in_the_file_at_once_whatever_it_met() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path(), 1 << 20);
+    let mut elements = Vec::new();
+    push_element(&mut elements, 11, 1, ACCEPTED, "98", "3000");
+    let taken = Frame::Send { first_mid: journal.base() + 1, count: 1, elements: &elements };
+    let left = Frame::NotTaken { count: 1, elements: &elements };
+    let mut calls = 0;
+    for (fault, frame) in [(Fault::TimeoutAfter, taken), (Fault::TimeoutBefore, left)] {
+        calls += 1;
+        let frame = Frame::Faulted { fault: Some(fault), marks: &[], frame: &frame };
+        journal.append(1000, calls, &frame).unwrap();
+        assert_eq!(read(&folder.path().join(FILE_NAME)).unwrap().count() as u64, calls);
+    }
 }

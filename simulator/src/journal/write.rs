@@ -3,7 +3,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::codec::{FRAME_HEADER, Frame, decode};
+use super::codec::{FRAME_HEADER, Frame};
+use super::decode::decode;
 use super::read::Stand;
 use super::{Event, FILE_HEADER, FILE_NAME, LOCK_NAME, MAGIC, OLD_NAME, What, read};
 
@@ -94,9 +95,7 @@ impl Journal {
                 }
             }
         }
-        if let Frame::Send { first_mid, count, .. } = frame {
-            self.next_mid = first_mid.saturating_add_unsigned(*count as u64);
-        }
+        self.next_mid = frame.next_mid().unwrap_or(self.next_mid);
         Ok(())
     }
 
@@ -123,8 +122,7 @@ impl OnDisk {
     fn append(&mut self, mids: [i64; 2], at_ms: i64, call: u64, frame: &Frame<'_>) -> io::Result<()> {
         let before = self.pending.len();
         frame.push(&mut self.pending, at_ms, call);
-        let through = matches!(frame, Frame::Send { .. } | Frame::Reset);
-        if !through && self.pending.len() < PENDING_MAX {
+        if !frame.is_written_at_once() && self.pending.len() < PENDING_MAX {
             return Ok(());
         }
         let written = self.flush(mids);

@@ -6,6 +6,8 @@ use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use simulator::fault::Fault;
+use simulator::journal::What;
 use simulator::{Operator, Settings};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -56,6 +58,35 @@ impl Client {
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
+    /// As `magfa`, whatever comes of it within `limit`.
+    pub(crate) async fn attempt(
+        &self,
+        path: &str,
+        body: Option<&Value>,
+        limit: Duration,
+    ) -> reqwest::Result<(u16, Vec<u8>)> {
+        let url = format!("http://{}/api/http/sms/v2/{path}", self.address);
+        let request = match body {
+            Some(body) => self.http.post(url).body(body.to_string()),
+            None => self.http.get(url),
+        };
+        let request = request.basic_auth(&self.user, Some(&self.password)).timeout(limit);
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        Ok((status, response.bytes().await?.to_vec()))
+    }
+
+    /// Puts fault rules into force.
+    pub(crate) async fn faults(&self, rules: &Value) {
+        let (status, answer) = self.control("PUT", "/control/faults", &rules.to_string()).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// How often each fault was applied.
+    pub(crate) async fn applied(&self) -> Value {
+        self.control("GET", "/control/stats", "").await.1["faults"].clone()
+    }
+
     /// The statuses of these mids, in order.
     pub(crate) async fn statuses(&self, mids: &[i64]) -> Vec<i64> {
         let mids: Vec<String> = mids.iter().map(ToString::to_string).collect();
@@ -103,7 +134,24 @@ pub(crate) struct InProcess {
     pub(crate) served: JoinHandle<std::io::Result<()>>,
 }
 
+/// Everything accepted and delivered, at once.
+pub(crate) fn quick() -> Settings {
+    Settings { delivery_ratio: 1.0, delivery_min_ms: 0, delivery_max_ms: 0, ..Settings::default() }
+}
+
 impl InProcess {
+    /// The uids that were taken, in order, by the journal.
+    pub(crate) fn taken(&self) -> Vec<i64> {
+        let events = self.operator.remembered();
+        events.iter().flat_map(|event| event.taken().map(|(uid, _)| uid).collect::<Vec<_>>()).collect()
+    }
+
+    /// The calls of the journal that met a fault, with it.
+    pub(crate) fn met(&self) -> Vec<(What, Fault)> {
+        let events = self.operator.remembered().into_iter();
+        events.filter_map(|event| event.fault.map(|fault| (event.what, fault))).collect()
+    }
+
     pub(crate) async fn start(settings: Settings) -> Self {
         Self::serve(Operator::in_memory(settings, 100_000, 1 << 20).unwrap()).await
     }

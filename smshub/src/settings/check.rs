@@ -97,8 +97,9 @@ fn ownership(settings: &Settings, violations: &mut Violations) {
 
 /// How sections fit together.
 pub(super) fn together(settings: &Settings, violations: &mut Violations) {
-    let Settings { management, shutdown, postgres, kafka, ownership, ingest, billing_consumer, .. } =
-        settings;
+    let Settings {
+        management, shutdown, postgres, kafka, ownership, ingest, billing_consumer, sender, ..
+    } = settings;
     violations.require(
         management.listen.port() == 0 || management.listen != ingest.listen,
         "management.listen",
@@ -120,6 +121,15 @@ pub(super) fn together(settings: &Settings, violations: &mut Violations) {
     // A loop that waits for Postgres as long as it may does not stand still.
     let waits = postgres.acquire_timeout_ms.max(postgres.answer_timeout_ms);
     below("postgres.answer_timeout_ms", waits, ownership.watchdog_ms, "ownership.watchdog_ms");
+
+    // A push counts for messages that went by this connector, so another name is a mistake.
+    for connector in ingest.receipts.keys() {
+        violations.require(
+            sender.connectors.contains_key(connector),
+            &format!("ingest.receipts.{connector}"),
+            "the name of one of sender.connectors",
+        );
+    }
 
     // A message that may still be sent must still be in Kafka, with a day to notice.
     let longest_hours = ingest.limits.ttl_seconds_max.div_ceil(3_600);

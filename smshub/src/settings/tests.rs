@@ -76,6 +76,12 @@ fn settings_that_do_not_fit_together_are_refused() {
             "500000",
             "ingest.http.drain_ms: expected less than shutdown.stop_accepting_ms",
         ),
+        (
+            "INGEST__RECEIPTS__NOBODY__SECRET",
+            "0123456789abcdef",
+            "ingest.receipts.nobody: expected the name of one of sender.connectors",
+        ),
+        ("INGEST__RECEIPTS__MAGFA__SECRET", "hunter2", "ingest.receipts.magfa.secret: expected nothing, or"),
         ("INGEST__PRODUCE__FLUSH_MS", "500000", "ingest.produce.flush_ms: "),
         ("MANAGEMENT__LAG_EVERY_MS", "100", "management.lag_every_ms: "),
         ("MANAGEMENT__HTTP__DRAIN_MS", "500000", "management.http.drain_ms: "),

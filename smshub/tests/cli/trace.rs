@@ -8,6 +8,7 @@ use domain::lane::Lane;
 use domain::money::Money;
 use domain::outcome::{Outcome, Receipt};
 use domain::phone::Msisdn;
+use domain::status::{Fact, MessageState};
 use domain::text::Encoding;
 use domain::time::UnixMillis;
 use ledger::hold::{Booked, Request};
@@ -91,6 +92,28 @@ async fn journey(installation: &Installation, chunk: &Chunk) {
     transaction.commit().await.unwrap();
 }
 
+/// Rows as dlr-reconciler keeps them: the second message was delivered.
+async fn store(installation: &Installation, chunk: ChunkId) {
+    let mut delivered = MessageState::default();
+    delivered.merge(Fact::Receipt { attempt: 1, receipt: Receipt::Delivered, code: 1, at: 7 });
+    let states = [MessageState::default().to_bytes(), delivered.to_bytes()].concat();
+    for statement in [
+        "insert into chunk_content values ($1, 1, 'bulk', $1, 1, 2, $2)",
+        "insert into chunk_state values ($1, 1, 'bulk', 2, $2)",
+        "insert into chunk_operator_ids values ($1, 1, 1, 'magfa', '\\x01', encode($2, 'escape'))",
+    ] {
+        let bytes = if statement.contains("escape") { b"op-77".to_vec() } else { states.clone() };
+        let insert = sqlx::query(statement).bind(chunk.get()).bind(bytes);
+        insert.execute(installation.schema.pool()).await.unwrap();
+    }
+}
+
+const MOVE: &str = "insert into history_chunk
+    select chunk_id, c.account_id, c.lane, partition, call_id, call_chunks, call_messages, record, states
+    from chunk_content c join chunk_state using (chunk_id);
+    insert into history_operator_ids select * from chunk_operator_ids;
+    delete from chunk_state; delete from chunk_content; delete from chunk_operator_ids";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_followed_through_books_and_topics() {
     let installation = Installation::whole().await;
@@ -125,6 +148,15 @@ async fn a_message_is_followed_through_books_and_topics() {
     // The other message of the chunk has no attempt.
     let (_, other, _) = installation.run(&["trace", &chunk.id.message(0).to_string()]);
     assert!(other.contains("billed") && !other.contains("intent") && !other.contains("receipt "), "{other}");
+
+    // In the open tables, then in history: the same rows.
+    store(&installation, chunk.id).await;
+    for (moved, place) in [("select", "chunk_state"), (MOVE, "history_chunk")] {
+        sqlx::raw_sql(moved).execute(installation.schema.pool()).await.unwrap();
+        let (_, out, error) = installation.run(&["trace", &id]);
+        let lines = |word: &str| out.lines().filter(|line| line.contains(word)).count();
+        assert_eq!((lines(place), lines("status=delivered"), lines(" id=op-77")), (1, 1, 1), "{out}{error}");
+    }
 
     for (id, says) in [
         (chunk.id.message(2).to_string(), "its chunk has 2 messages"),

@@ -21,8 +21,8 @@ async fn store(world: &World, topic: Topic, records: &[Bytes], cut: usize) {
         if number % 2 == 0 {
             assert!(matches!(world.try_flush(topic, 1, &batch).await, Flushed::Moved));
         }
-        if number % 3 == 0 && !stored.made.is_empty() {
-            loop_until_no_race(world, &stored.made).await;
+        if number % 3 == 0 && !stored.ready.is_empty() {
+            loop_until_no_race(world, &stored.ready).await;
         }
     }
 }

@@ -9,28 +9,30 @@ use domain::bits::Bits;
 use domain::lane::Lane;
 use domain::status::{MessageState, STATE_BYTES};
 use ledger::audit::Expect;
+use sqlx::types::Uuid;
 use std::sync::atomic::{AtomicI64, Ordering};
 use testkit::postgres::Schema;
 
 /// A topic, and what it carries.
-pub(super) type Topic = (&'static str, Stream);
+pub(crate) type Topic = (&'static str, Stream);
 
-pub(super) const BILLED: Topic = ("sms.billed.bulk", Stream::Billed(Lane::Bulk));
-pub(super) const ATTEMPTS: Topic = ("sms.attempts.bulk", Stream::Attempts(Lane::Bulk));
-pub(super) const RECEIPTS: Topic = ("sms.receipts", Stream::Receipts);
+pub(crate) const BILLED: Topic = ("sms.billed.bulk", Stream::Billed(Lane::Bulk));
+pub(crate) const ATTEMPTS: Topic = ("sms.attempts.bulk", Stream::Attempts(Lane::Bulk));
+pub(crate) const RECEIPTS: Topic = ("sms.receipts", Stream::Receipts);
 
-const PARTITION: i32 = 3;
+pub(crate) const PARTITION: i32 = 3;
 
-pub(super) struct World {
+pub(crate) struct World {
     schema: Schema,
     schedule: Schedule,
+    pub(crate) costs: Costs,
     /// Milliseconds after the chunks were minted.
     now: AtomicI64,
 }
 
 impl World {
     /// An account with 10,000 rial.
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let schema = Schema::new(&ledger::MIGRATIONS).await;
         samples::account(schema.pool(), 10_000).await;
         for (topic, _) in [BILLED, ATTEMPTS, RECEIPTS] {
@@ -44,31 +46,31 @@ impl World {
             .unwrap();
         }
         let schedule = Schedule::new(&[60, 300], 600).unwrap();
-        World { schema, schedule, now: AtomicI64::new(0) }
+        World { schema, schedule, costs: Costs::default(), now: AtomicI64::new(0) }
     }
 
-    pub(super) fn pool(&self) -> &Pool {
+    pub(crate) fn pool(&self) -> &Pool {
         self.schema.pools().common()
     }
 
-    pub(super) fn means(&self) -> Means<'_> {
+    pub(crate) fn means(&self) -> Means<'_> {
         let now = MINTED.plus(self.now.load(Ordering::Relaxed));
-        Means { schedule: &self.schedule, now, version: Version::NEWEST }
+        Means { costs: &self.costs, schedule: &self.schedule, now, version: Version::NEWEST }
     }
 
     /// Time goes on to so many milliseconds after minting.
-    pub(super) fn at(&self, millis: i64) -> &Self {
+    pub(crate) fn at(&self, millis: i64) -> &Self {
         self.now.store(millis, Ordering::Relaxed);
         self
     }
 
     /// Bills a chunk.
-    pub(super) async fn hold(&self, chunk: ChunkId, size: u16, paid: u16) {
+    pub(crate) async fn hold(&self, chunk: ChunkId, size: u16, paid: u16) {
         samples::hold(self.pool(), chunk, size, paid).await;
     }
 
     /// What records bring that are read from the stored position on.
-    pub(super) async fn batch(&self, topic: Topic, records: &[Bytes]) -> Batch {
+    pub(crate) async fn batch(&self, topic: Topic, records: &[Bytes]) -> Batch {
         let mut batch = Batch::new(self.position(topic).await);
         for record in records {
             let understood = read(topic.1, PARTITION, record);
@@ -78,11 +80,11 @@ impl World {
         batch
     }
 
-    pub(super) fn held<'a>(&self, topic: Topic, epoch: i64, batch: &'a Batch) -> Held<'a> {
+    pub(crate) fn held<'a>(&self, topic: Topic, epoch: i64, batch: &'a Batch) -> Held<'a> {
         Held { topic: topic.0, partition: PARTITION, epoch, batch }
     }
 
-    pub(super) async fn try_flush(&self, topic: Topic, epoch: i64, batch: &Batch) -> Flushed {
+    pub(crate) async fn try_flush(&self, topic: Topic, epoch: i64, batch: &Batch) -> Flushed {
         loop {
             match flush(self.pool(), &[self.held(topic, epoch, batch)], &self.means()).await {
                 Ok(flushed) => return flushed,
@@ -93,7 +95,7 @@ impl World {
     }
 
     /// Stores records that stand next in the topic.
-    pub(super) async fn flush(&self, topic: Topic, records: &[Bytes]) -> Stored {
+    pub(crate) async fn flush(&self, topic: Topic, records: &[Bytes]) -> Stored {
         let batch = self.batch(topic, records).await;
         match self.try_flush(topic, 1, &batch).await {
             Flushed::Stored(stored) => {
@@ -104,23 +106,55 @@ impl World {
         }
     }
 
-    pub(super) async fn take_over(&self, epoch: i64) {
+    /// From now on `process` holds the partition.
+    pub(crate) async fn own(&self, process: Uuid) {
+        sqlx::query(
+            "insert into ownership (role, partition, process) values ('dlr-reconciler', $1, $2)
+             on conflict (role, partition) do update set process = excluded.process",
+        )
+        .bind(PARTITION)
+        .bind(process)
+        .execute(self.schema.pool())
+        .await
+        .unwrap();
+    }
+
+    /// A connector was last heard of so many milliseconds after minting.
+    pub(crate) async fn heard_of(&self, connector: &str, millis: i64) {
+        sqlx::query(
+            "insert into connector_heard values ($1, to_timestamp($2 / 1000.0))
+             on conflict (connector) do update set last_at = excluded.last_at",
+        )
+        .bind(connector)
+        .bind(MINTED.plus(millis).0)
+        .execute(self.schema.pool())
+        .await
+        .unwrap();
+    }
+
+    /// Rows of a table (and condition).
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let statement = sqlx::AssertSqlSafe(format!("select count(*) from {table}"));
+        sqlx::query_scalar(statement).fetch_one(self.schema.pool()).await.unwrap()
+    }
+
+    pub(crate) async fn take_over(&self, epoch: i64) {
         let statement = "update position set epoch = $1";
         sqlx::query(statement).bind(epoch).execute(self.schema.pool()).await.unwrap();
     }
 
-    pub(super) async fn position(&self, topic: Topic) -> i64 {
+    pub(crate) async fn position(&self, topic: Topic) -> i64 {
         let statement = "select next_offset from position where topic = $1";
         sqlx::query_scalar(statement).bind(topic.0).fetch_one(self.schema.pool()).await.unwrap()
     }
 
     /// Balance and held.
-    pub(super) async fn money(&self) -> (i64, i64) {
+    pub(crate) async fn money(&self) -> (i64, i64) {
         sqlx::query_as("select balance, held from account").fetch_one(self.schema.pool()).await.unwrap()
     }
 
-    pub(super) async fn states(&self) -> BTreeMap<ChunkId, Vec<u8>> {
-        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as("select chunk_id, states from chunk_state")
+    pub(crate) async fn states(&self) -> BTreeMap<ChunkId, Vec<u8>> {
+        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as("select chunk_id, states from all_chunk_state")
             .fetch_all(self.schema.pool())
             .await
             .unwrap();
@@ -128,15 +162,15 @@ impl World {
     }
 
     /// The words of a chunk's statuses; empty where there is no state row.
-    pub(super) async fn statuses(&self, chunk: ChunkId) -> String {
+    pub(crate) async fn statuses(&self, chunk: ChunkId) -> String {
         let states = self.states().await.remove(&chunk).unwrap_or_default();
         let word = |bytes: &[u8; STATE_BYTES]| MessageState::from_bytes(*bytes).unwrap().status().as_str();
         states.as_chunks().0.iter().map(word).collect::<Vec<_>>().join(" ")
     }
 
-    pub(super) async fn operator_ids(&self, chunk: ChunkId) -> Vec<(i16, String)> {
+    pub(crate) async fn operator_ids(&self, chunk: ChunkId) -> Vec<(i16, String)> {
         sqlx::query_as(
-            "select first_position, operator_ids from chunk_operator_ids where chunk_id = $1 order by 1",
+            "select first_position, operator_ids from all_chunk_operator_ids where chunk_id = $1 order by 1",
         )
         .bind(chunk.get())
         .fetch_all(self.schema.pool())
@@ -146,7 +180,7 @@ impl World {
 
     /// The open positions, and when they are due in milliseconds after minting (nothing:
     /// never).
-    pub(super) async fn poll(&self, chunk: ChunkId) -> Option<(String, Option<i64>)> {
+    pub(crate) async fn poll(&self, chunk: ChunkId) -> Option<(String, Option<i64>)> {
         let row: Option<(String, Option<i64>)> = sqlx::query_as(
             "select open::text, (extract(epoch from nullif(due, 'infinity')) * 1000)::bigint
              from receipt_poll where chunk_id = $1",
@@ -162,7 +196,7 @@ impl World {
         })
     }
 
-    pub(super) async fn days(&self) -> String {
+    pub(crate) async fn days(&self) -> String {
         let rows: Vec<(String, i64)> = sqlx::query_as(
             "select status, messages from account_day
              where account_id = $1 and lane = 'bulk' and day = (to_timestamp($2 / 1000) at time zone 'utc')::date
@@ -179,19 +213,19 @@ impl World {
     }
 
     /// Audits the books: L1 to L5.
-    pub(super) async fn is_clean(&self, expect: Expect) {
+    pub(crate) async fn is_clean(&self, expect: Expect) {
         let mut connection = self.pool().acquire().await.unwrap();
         let report = ledger::audit::run(&mut connection, expect).await.unwrap();
         assert!(report.is_clean(), "{report:?}");
     }
 
     /// Audits with nothing in flight, and drops the schema.
-    pub(super) async fn ends_clean(self) {
+    pub(crate) async fn ends_clean(self) {
         self.is_clean(Expect::Quiescence).await;
         self.drop().await;
     }
 
-    pub(super) async fn drop(self) {
+    pub(crate) async fn drop(self) {
         self.schema.drop().await;
     }
 }

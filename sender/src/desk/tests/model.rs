@@ -6,6 +6,7 @@ use super::*;
 use crate::deferred::{Order, Row, Verb};
 use domain::outcome::Refusal;
 use platform::kafka::budget::Budget;
+use std::collections::BTreeMap;
 use wire::Version;
 use wire::attempt::{Attempt, AttemptKind, IntentSlice, MessageOutcome, OutcomeSlice, SliceOf};
 use wire::billed::{Answer, answer};

@@ -11,6 +11,7 @@ use domain::lane::Lane;
 use domain::phone::Msisdn;
 use platform::config::Secret;
 use platform::health::Health;
+use platform::heard::Heard;
 use platform::kafka::KafkaSettings;
 use platform::kafka::consumer::ConsumerLimits;
 use platform::kafka::tail::{Tail, TailRecord};
@@ -112,7 +113,8 @@ impl Rig {
         let writer = Writer::new(&kafka, 0, &self.topics, Lane::Bulk, standing).unwrap();
         let magfa = Magfa::new(&self.settings().connectors["magfa"], 4).unwrap();
         let connector = Connector::new("magfa", &ConnectorLimits::default(), 5_000, &Health::new());
-        Arc::new(Line { connector: Arc::new(connector), magfa, writer: Arc::new(writer) })
+        let heard = Arc::new(Heard::new(self.schema.pools().common().clone()));
+        Arc::new(Line { connector: Arc::new(connector), magfa, heard, writer: Arc::new(writer) })
     }
 
     async fn standing(&self) -> Arc<Standing> {

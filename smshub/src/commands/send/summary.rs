@@ -85,7 +85,7 @@ impl Summary {
 impl Followed {
     fn write(&self, out: &mut impl Write, currency: &str) -> std::io::Result<()> {
         let of = |status: Status| self.counts.get(status.as_str()).copied().unwrap_or_default();
-        let failed = |status: &Status| status.is_final() && !status.is_paid();
+        let failed = |status: &Status| status.is_final() && *status != Status::Delivered;
         let failed: BTreeMap<String, u64> = Status::ALL
             .into_iter()
             .filter(failed)

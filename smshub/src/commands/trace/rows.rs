@@ -122,11 +122,14 @@ impl Rows {
     }
 
     async fn status(&mut self, connection: &mut PgConnection, wanted: Wanted) -> anyhow::Result<()> {
-        let row: Option<(Vec<u8>,)> = sqlx::query_as("select states from chunk_state where chunk_id = $1")
-            .bind(wanted.chunk.get())
-            .fetch_optional(connection)
-            .await?;
-        let Some((states,)) = row else { return Ok(()) };
+        let row: Option<(Vec<u8>, bool)> = sqlx::query_as(
+            "select states, not exists (select from chunk_state o where o.chunk_id = a.chunk_id)
+             from all_chunk_state a where chunk_id = $1",
+        )
+        .bind(wanted.chunk.get())
+        .fetch_optional(connection)
+        .await?;
+        let Some((states, in_history)) = row else { return Ok(()) };
         let stored = states.as_chunks::<STATE_BYTES>().0.get(usize::from(wanted.index));
         // The place of a state that nothing was heard of yet.
         let Some(bytes) = stored.filter(|bytes| **bytes != [0; STATE_BYTES]) else { return Ok(()) };
@@ -140,13 +143,14 @@ impl Rows {
             ("late_receipt", json!(state.late_receipt())),
         ];
         let at = after.map(|after| wanted.chunk.minted_at().plus(after.into()).0);
-        self.add(at, Kind::Status, "chunk_state", fields);
+        let place = if in_history { "history_chunk" } else { "chunk_state" };
+        self.add(at, Kind::Status, place, fields);
         Ok(())
     }
 
     async fn operator_ids(&mut self, connection: &mut PgConnection, wanted: Wanted) -> anyhow::Result<()> {
         let rows: Vec<(i16, String, Vec<u8>, String)> = sqlx::query_as(
-            "select attempt, connector, positions, operator_ids from chunk_operator_ids
+            "select attempt, connector, positions, operator_ids from all_chunk_operator_ids
              where chunk_id = $1 order by attempt",
         )
         .bind(wanted.chunk.get())

@@ -1,0 +1,113 @@
+//! The body of a push of receipts: a list of `{"uid", "status", "date"?}`.
+
+use std::borrow::Cow;
+
+use domain::id::MessageId;
+use platform::http::problem::{FieldCode, Problem};
+use serde::de::MapAccess;
+
+use super::object::{Fields, Object, Value};
+use super::value::{Kind, List, Text};
+use super::{Errors, Got, Path};
+use crate::receipts::{Pushed, RECEIPTS_MAX};
+
+/// Characters of a date at most. (It is not used: what counts is when we heard of it.)
+const DATE_CHARACTERS_MAX: usize = 64;
+
+/// One element, as it was read.
+#[derive(Debug, Default)]
+struct Entry<'a> {
+    uid: Got<MessageId>,
+    status: Got<i16>,
+    date: Got<Cow<'a, str>>,
+}
+
+/// Reads the body.
+///
+/// # Errors
+/// Everything that is wrong with it: nothing is taken then.
+pub(crate) fn read(body: &[u8]) -> Result<Vec<Pushed>, Problem> {
+    let mut errors = Errors::default();
+    let place = Path::Field(&Path::Root, "body");
+    let list = List { max: RECEIPTS_MAX, of: || Object(Entry::default()) };
+    let got = super::read_value(body, list, place, &mut errors)?;
+    if matches!(got, Got::Null) {
+        errors.wrong_type(&place, "a list");
+    }
+    let entries = got.optional().unwrap_or_default();
+    if entries.is_empty() && errors.is_empty() {
+        errors.add(&place, FieldCode::OutOfRange, "expected at least one element");
+    }
+    let mut pushed = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        if let Some(entry) = entry.optional() {
+            pushed.extend(checked(entry, &Path::Index(&place, index), &mut errors));
+        }
+    }
+    errors.into_result()?;
+    Ok(pushed)
+}
+
+fn checked(entry: Entry<'_>, place: &Path<'_>, errors: &mut Errors) -> Option<Pushed> {
+    let message = entry.uid.required(&Path::Field(place, "uid"), errors);
+    let code = entry.status.required(&Path::Field(place, "status"), errors);
+    let date = entry.date.optional().unwrap_or_default();
+    if date.chars().nth(DATE_CHARACTERS_MAX).is_some() {
+        let detail = format_args!("expected at most {DATE_CHARACTERS_MAX} characters");
+        errors.add(&Path::Field(place, "date"), FieldCode::OutOfRange, detail);
+    }
+    Some(Pushed { message: message?, code: code? })
+}
+
+impl<'de> Fields<'de> for Entry<'de> {
+    const NAMES: &'static [&'static str] = &["uid", "status", "date"];
+
+    fn read<A: MapAccess<'de>>(&mut self, name: &'static str, value: Value<'_, A>) -> Result<(), A::Error> {
+        match name {
+            "uid" => self.uid = value.of(Uid)?,
+            "status" => self.status = value.of(Code)?,
+            _ => self.date = value.of(Text)?,
+        }
+        Ok(())
+    }
+}
+
+/// A message's id: a number, or its digits in a string.
+struct Uid;
+
+impl<'de> Kind<'de> for Uid {
+    type Value = MessageId;
+    const EXPECTED: &'static str = "an integer or a string of digits";
+
+    fn string(self, text: Cow<'de, str>, at: &Path<'_>, errors: &mut Errors) -> Got<MessageId> {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            errors.wrong_type(at, Self::EXPECTED);
+            return Got::Wrong;
+        }
+        self.integer(text.parse().unwrap_or(i128::MAX), at, errors)
+    }
+
+    fn integer(self, number: i128, at: &Path<'_>, errors: &mut Errors) -> Got<MessageId> {
+        if let Some(id) = i64::try_from(number).ok().and_then(MessageId::new) {
+            return Got::Value(id);
+        }
+        errors.add(at, FieldCode::OutOfRange, format_args!("expected 1 to {}", i64::MAX));
+        Got::Wrong
+    }
+}
+
+/// A code of the operator's.
+struct Code;
+
+impl<'de> Kind<'de> for Code {
+    type Value = i16;
+    const EXPECTED: &'static str = "an integer";
+
+    fn integer(self, number: i128, at: &Path<'_>, errors: &mut Errors) -> Got<i16> {
+        if let Ok(code) = i16::try_from(number) {
+            return Got::Value(code);
+        }
+        errors.add(at, FieldCode::OutOfRange, format_args!("expected {} to {}", i16::MIN, i16::MAX));
+        Got::Wrong
+    }
+}

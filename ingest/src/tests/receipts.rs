@@ -1,0 +1,226 @@
+//! Receipts that operators push.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::Request;
+use domain::id::MessageId;
+use domain::outcome::{CLOSING_ATTEMPT, Receipt};
+use domain::partition;
+use platform::ownership::clock::unix_now;
+use serde_json::{Value, json};
+use wire::receipts::Receipts;
+
+use super::bad_input::Answers;
+use super::gateway::{Answer, Gateway};
+use super::sending;
+use super::settings::{SECRET, settings};
+
+const PATH: &str = "/receipts/magfa";
+
+/// The k-th message of a chunk.
+fn id(chunk: i64, index: i64) -> i64 {
+    (117_594_862_387_200_000 & !255) + (chunk << 8) + index
+}
+
+async fn ask(gateway: &Gateway, path: &str, secrets: &[&str], body: impl Into<Body>) -> Answer {
+    let request = Request::post(path).header("content-type", "application/json");
+    let request = secrets.iter().fold(request, |request, secret| request.header("x-receipt-secret", *secret));
+    gateway.ask(request.body(body.into()).unwrap()).await
+}
+
+async fn push(gateway: &Gateway, body: &Value) -> Answer {
+    ask(gateway, PATH, &[SECRET], body.to_string()).await
+}
+
+/// Everything in `sms.receipts`, by partition.
+fn stored(gateway: &Gateway) -> Vec<(i32, Receipts)> {
+    let topic = gateway.common.topics.receipts();
+    let of = |partition| {
+        let records = sending::records(gateway, &topic, partition);
+        records.into_iter().map(move |record| (partition, Receipts::decode(&record).unwrap()))
+    };
+    (0..gateway.common.partitions).flat_map(of).collect()
+}
+
+/// The sweep must know that the operator is well.
+async fn is_heard_of(gateway: &Gateway, connector: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let heard: Vec<String> =
+            sqlx::query_scalar("select connector from connector_heard where last_at <= clock_timestamp()")
+                .fetch_all(gateway.schema.pool())
+                .await
+                .unwrap();
+        if heard == [connector] {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{heard:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_answered_with_200_is_in_kafka() {
+    let gateway = Gateway::with_topics().await;
+    let before = unix_now();
+    let body = json!([
+        {"uid": id(1, 0), "status": 1, "date": "2026-11-21 15:30:00"},
+        {"uid": id(2, 7).to_string(), "status": 2},
+        {"uid": id(1, 1), "status": 8, "date": null},
+        {"uid": id(1, 0), "status": 16},
+        {"uid": id(3, 255), "status": 77},
+        {"uid": id(3, 254), "status": -1},
+    ]);
+    let answer = push(&gateway, &body).await;
+    assert_eq!((answer.status.as_u16(), &answer.body), (200, &json!({"receipts": 6})));
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    is_heard_of(&gateway, "magfa").await;
+
+    let mut found = BTreeMap::new();
+    for (at, receipts) in stored(&gateway) {
+        assert_eq!((receipts.connector.as_str(), receipts.polled), ("magfa", false));
+        assert!((before..=unix_now()).contains(&receipts.at));
+        for slice in receipts.slices {
+            assert_eq!(at, partition::of_chunk(slice.chunk, gateway.common.partitions));
+            assert_eq!(slice.attempt, CLOSING_ATTEMPT, "an id of ours does not say which");
+            let heard = slice.messages.iter().map(|one| (one.position, one.receipt, one.code));
+            assert!(found.insert(slice.chunk.get(), heard.collect::<Vec<_>>()).is_none());
+        }
+    }
+    use Receipt::{Delivered, Nothing, OnTheWay, Undelivered};
+    let due = [
+        (id(1, 0), vec![(0, Delivered, 1), (1, OnTheWay, 8), (0, Undelivered, 16)]),
+        (id(2, 0), vec![(7, Undelivered, 2)]),
+        (id(3, 0), vec![(255, Nothing, 77), (254, Nothing, -1)]),
+    ];
+    assert_eq!(found, due.into());
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_at_once_and_once_more() {
+    let gateway = Gateway::with_topics().await;
+    let body: Vec<Value> = (0..1_000).map(|k| json!({"uid": id(k / 4, k % 4), "status": 1})).collect();
+    let body = json!(body);
+    for _ in 0..2 {
+        assert_eq!(push(&gateway, &body).await.body, json!({"receipts": 1_000}));
+    }
+    let messages = stored(&gateway).into_iter().flat_map(|(_, receipts)| receipts.slices);
+    assert_eq!(messages.map(|slice| slice.messages.len()).sum::<usize>(), 2_000);
+    gateway.close().await;
+}
+
+/// Keys are settings, and nothing is looked up.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_works_without_the_database() {
+    let gateway = Gateway::with_topics().await;
+    gateway.schema.pools().close().await;
+    assert_eq!(push(&gateway, &json!([{"uid": id(0, 0), "status": 1}])).await.status, 200);
+    assert_eq!(stored(&gateway).len(), 1);
+    gateway.delete_topics().await;
+}
+
+#[tokio::test]
+async fn only_the_secret_of_the_connector_opens() {
+    let gateway = Gateway::without_topics().await;
+    let body = json!([{"uid": id(0, 0), "status": 1}]).to_string();
+    let mut answers = Answers::new();
+    let right = SECRET;
+    for (what, path, secrets) in [
+        ("no secret", PATH, &[][..]),
+        ("an empty secret", PATH, &[""]),
+        ("a wrong secret", PATH, &["0123456789abcdef!"]),
+        ("another connector's secret", PATH, &["the-secret-of-another"]),
+        ("two secrets", PATH, &[right, right]),
+        ("a connector without a secret", "/receipts/silent", &[""]),
+        ("a connector that is not known", "/receipts/nobody", &[right]),
+        ("capitals", "/receipts/MAGFA", &[right]),
+        ("no name", "/receipts/%FF", &[right]),
+    ] {
+        let answer = ask(&gateway, path, secrets, body.clone()).await;
+        if answer.status == 401 {
+            assert_eq!(answer.headers["www-authenticate"], "X-Receipt-Secret");
+        }
+        answers.keep(what, &answer);
+    }
+    // A customer's key opens nothing here, and an operator's secret nothing there.
+    let request = gateway.request("POST", PATH).header("content-type", "application/json");
+    answers.keep("a customer's key", &gateway.ask(request.body(body.clone().into()).unwrap()).await);
+    insta::assert_json_snapshot!(answers.0);
+    for (name, value) in [("x-receipt-secret", right), ("x-api-key", right)] {
+        let request = Request::get("/v1/balance").header(name, value).body(Body::empty()).unwrap();
+        assert_eq!(gateway.ask(request).await.status, 401);
+    }
+    gateway.close().await;
+}
+
+#[tokio::test]
+async fn bad_pushes() {
+    let gateway = Gateway::without_topics().await;
+    let good = json!({"uid": id(0, 0), "status": 1});
+    let bodies = [
+        ("empty body", String::new()),
+        ("not JSON", "uid=1".into()),
+        ("cut off", r#"[{"uid": 1"#.into()),
+        ("something behind it", "[] []".into()),
+        ("a key twice", r#"[{"uid": 1, "status": 1, "uid": 2}]"#.into()),
+        ("an object", good.to_string()),
+        ("null", "null".into()),
+        ("a string", "\"x\"".into()),
+        ("no receipt", "[]".into()),
+        ("too many", json!(vec![&good; 1_001]).to_string()),
+        ("elements of other types", json!([1, null, "x", [good], good]).to_string()),
+        ("nothing in it", "[{}]".into()),
+        ("null fields", json!([{"uid": null, "status": null}]).to_string()),
+        ("unknown fields", json!([{"uid": 1, "status": 1, "mid": 5, "text": "x"}]).to_string()),
+        ("wrong types", json!([{"uid": true, "status": "1", "date": 5}, {"uid": [1], "status": {}}]).to_string()),
+        ("a uid that is no number", json!([{"uid": "12a", "status": 1}, {"uid": "", "status": 1}, {"uid": "-5", "status": 1}]).to_string()),
+        ("a uid that is no integer", json!([{"uid": 1.5, "status": 1}]).to_string()),
+        ("a uid that is none of ours", json!([{"uid": 0, "status": 1}, {"uid": -1, "status": 1}, {"uid": "0", "status": 1}]).to_string()),
+        ("a uid beyond 63 bits", r#"[{"uid": 9223372036854775808, "status": 1}, {"uid": "99999999999999999999999999999999999999999999", "status": 1}]"#.into()),
+        ("a status beyond 16 bits", json!([{"uid": 1, "status": 32_768}, {"uid": 1, "status": -32_769}]).to_string()),
+        ("a date that is too long", json!([{"uid": 1, "status": 1, "date": "5".repeat(65)}]).to_string()),
+    ];
+    let mut answers = Answers::new();
+    for (what, body) in bodies {
+        answers.keep(what, &ask(&gateway, PATH, &[SECRET], body).await);
+    }
+    answers.keep("a body too large", &ask(&gateway, PATH, &[SECRET], " ".repeat(131_073)).await);
+    let plain = Request::post(PATH).header("x-receipt-secret", SECRET).header("content-type", "text/plain");
+    answers.keep("another content type", &gateway.ask(plain.body("[]".into()).unwrap()).await);
+    let query = format!("{PATH}?uid=1");
+    answers.keep("a query", &ask(&gateway, &query, &[SECRET], json!([good]).to_string()).await);
+    answers.keep("another method", &gateway.get(PATH).await);
+    insta::assert_json_snapshot!(answers.0);
+    gateway.close().await;
+}
+
+/// Without topics nothing is acknowledged: no 200.
+#[tokio::test(flavor = "multi_thread")]
+async fn not_without_an_acknowledgement() {
+    let mut settings = settings();
+    settings.produce.ack_timeout_ms = 200;
+    settings.produce.queue_bytes.standard = 1_024;
+    let gateway = Gateway::open(settings, false).await;
+    let one = json!([{"uid": id(0, 0), "status": 1}]);
+    let unknown = push(&gateway, &one).await;
+    let full = push(&gateway, &one).await;
+    let all = gateway.app.pushes.acquire_many(64).await.unwrap();
+    let busy = push(&gateway, &one).await;
+    drop(all);
+    for answer in [&unknown, &full, &busy] {
+        assert!(answer.headers.contains_key("retry-after"));
+    }
+    insta::assert_json_snapshot!([unknown.lines(), full.lines(), busy.lines()]);
+    gateway.close().await;
+}
+
+#[tokio::test]
+async fn ids_are_read_as_they_are_written() {
+    let largest = json!([{"uid": i64::MAX, "status": 1}, {"uid": "0009", "status": 0}]).to_string();
+    let read = crate::request::receipts::read(largest.as_bytes()).unwrap();
+    let ids: Vec<Option<MessageId>> = read.iter().map(|pushed| Some(pushed.message)).collect();
+    assert_eq!(ids, [MessageId::new(i64::MAX), MessageId::new(9)]);
+}

@@ -1,0 +1,108 @@
+//! What messages wait for, and what follows when their time has come.
+
+use super::flight::Work;
+use super::{Desk, Leaving};
+use crate::deferred::Why;
+use domain::id::ChunkId;
+use domain::time::UnixMillis;
+use std::collections::BTreeMap;
+
+/// Messages that wait, by due time and number. A message may have left a place in here: what
+/// it waits for is what the message itself says.
+pub(super) type Waiting = BTreeMap<(i64, u64), (ChunkId, u8)>;
+
+/// What a message waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    /// Until when, by the clock that never goes back, in milliseconds.
+    pub(crate) at: i64,
+    /// For what.
+    pub(crate) why: Why,
+    /// The operator's code that made it wait, zero where there is none.
+    pub(crate) code: i16,
+}
+
+impl Desk {
+    /// Makes what is to be retried at `now`, and dead letters whose time is over, ready.
+    pub(crate) fn retry_due(&mut self, now: i64) {
+        while let Some((id, position)) = next_due(&mut self.retries, now) {
+            let over = self.over_waiting(id, position, now, |why| why != Why::LookUp);
+            if let Some(account) = over.map(|work| work.chunk.account) {
+                self.ready.push(account, id, [position].into_iter().collect());
+            }
+        }
+    }
+
+    /// A message about which the operator is to be asked at `now`.
+    pub(crate) fn next_look_up(&mut self, now: i64) -> Option<Leaving> {
+        while let Some((id, position)) = next_due(&mut self.look_ups, now) {
+            let over = self.over_waiting(id, position, now, |why| why == Why::LookUp);
+            if let Some(leaving) = over.map(|work| work.as_it_is(position)) {
+                self.will_write(id);
+                return Some(leaving);
+            }
+        }
+        None
+    }
+
+    /// A message waits.
+    pub(crate) fn wait(&mut self, chunk: ChunkId, position: u8, wait: Wait) {
+        let work = self.flights.get_mut(&chunk).and_then(|flight| flight.work.as_mut());
+        let Some(message) = work.and_then(|work| work.message_mut(position)) else { return };
+        message.waits = Some(wait);
+        self.waits += 1;
+        let waiting = if wait.why == Why::LookUp { &mut self.look_ups } else { &mut self.retries };
+        waiting.insert((wait.at, self.waits), (chunk, position));
+    }
+
+    /// Something will be written about a chunk: a successor must read it, as long as the row
+    /// or the frontier does not say the same.
+    pub(super) fn will_write(&mut self, id: ChunkId) {
+        if let Some(flight) = self.flights.get_mut(&id) {
+            flight.first_record.get_or_insert(self.attempts_end);
+        }
+    }
+
+    /// A message whose waiting is over; nothing where it was a place that it left before.
+    fn over_waiting(
+        &mut self,
+        id: ChunkId,
+        position: u8,
+        now: i64,
+        why: impl Fn(Why) -> bool,
+    ) -> Option<&Work> {
+        let work = self.flights.get_mut(&id)?.work.as_mut()?;
+        let open = work.open.contains(position);
+        let message = work.message_mut(position)?;
+        message.waits.take_if(|wait| open && wait.at <= now && why(wait.why))?;
+        Some(work)
+    }
+
+    /// Counts a try in vain, unless the operator only asked for patience. Returns attempts and
+    /// tries, and the message's `send_by`.
+    pub(crate) fn count_try(
+        &mut self,
+        chunk: ChunkId,
+        position: u8,
+        counts: bool,
+    ) -> Option<(u8, u8, UnixMillis)> {
+        let work = self.flights.get_mut(&chunk)?.work.as_mut()?;
+        let send_by = work.send_by();
+        let message = work.message_mut(position)?;
+        message.tries = message.tries.saturating_add(u8::from(counts));
+        Some((message.attempt, message.tries, send_by))
+    }
+
+    /// Counts a question in vain. Returns how many there were.
+    pub(crate) fn count_question(&mut self, chunk: ChunkId, position: u8) -> Option<u8> {
+        let message = self.flights.get_mut(&chunk)?.work.as_mut()?.message_mut(position)?;
+        message.questions = message.questions.saturating_add(1);
+        Some(message.questions)
+    }
+}
+
+/// The first that is due at `now`, which waits no longer.
+fn next_due(waiting: &mut Waiting, now: i64) -> Option<(ChunkId, u8)> {
+    let first = waiting.first_entry().filter(|first| first.key().0 <= now)?;
+    Some(first.remove())
+}

@@ -1,0 +1,235 @@
+//! Every fault that an operator may have: nothing is lost, nothing is sent twice but for
+//! counted, deliberate resends, and what ends is charged as the policy says.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use serde_json::Value;
+use simulator::Settings;
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use testkit::gateway::{Customer, Gateway, Process};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_smshub");
+const END: Duration = Duration::from_secs(60);
+/// Messages of a bulk call, and single ones beside it.
+const BULK: usize = 150;
+const SINGLE: usize = 5;
+
+/// An operator that delivers everything, at once.
+fn operator() -> Settings {
+    Settings { delivery_ratio: 1.0, delivery_min_ms: 0, delivery_max_ms: 0, ..Settings::default() }
+}
+
+/// A gateway whose retries and probes are quick.
+struct World {
+    gateway: Gateway,
+    process: Process,
+    customer: Customer,
+    /// Messages of all cases so far.
+    sent: usize,
+}
+
+impl World {
+    async fn new() -> Self {
+        let mut gateway = Gateway::new(Path::new(BINARY), &ledger::MIGRATIONS, operator()).await;
+        gateway.set("SENDER__CONNECTORS__MAGFA__CALL_TIMEOUT_MS", "1000");
+        gateway.set("SENDER__CONNECTORS__MAGFA__LIMITS__LOOK_UPS_PER_SECOND", "1000");
+        gateway.set("SENDER__CONNECTORS__MAGFA__LIMITS__BREAKER_FIRST_MS", "200");
+        gateway.set("SENDER__CONNECTORS__MAGFA__LIMITS__BREAKER_LONGEST_MS", "500");
+        gateway.set("SENDER__RETRY_FIRST_MS", "200");
+        gateway.set("SENDER__RETRY_LONGEST_MS", "500");
+        gateway.set("SENDER__TRIES_MAX", "100");
+        gateway.set("SENDER__POLL_AGAIN_AFTER_MS", "2000");
+        gateway.set("SENDER__DEFER_AFTER_MS", "100");
+        gateway.set("SENDER__DEFERRED_LOOK_MS", "100");
+        let process = gateway.start("all", "all").await;
+        let customer = gateway.customer(100_000_000);
+        World { gateway, process, customer, sent: 0 }
+    }
+
+    fn faults(&self, rules: &str) {
+        self.gateway.operator.set_faults_json(rules.as_bytes()).expect("the rules are right");
+    }
+
+    /// Sends a campaign and some single messages.
+    async fn send(&mut self) -> Vec<i64> {
+        let api = self.process.api;
+        let mut ids = self.customer.send_bulk(api, self.sent, BULK).await.unwrap();
+        for number in 0..SINGLE {
+            ids.extend(self.customer.send(api, self.sent + BULK + number, "express").await.unwrap());
+        }
+        self.sent += BULK + SINGLE;
+        assert_eq!(ids.len(), BULK + SINGLE, "all are accepted");
+        ids
+    }
+
+    /// How often the operator took each message.
+    fn taken(&self) -> HashMap<i64, usize> {
+        let mut taken = HashMap::new();
+        for event in self.gateway.operator.remembered() {
+            event.taken().for_each(|(uid, _)| *taken.entry(uid).or_insert(0) += 1);
+        }
+        taken
+    }
+
+    async fn message(&self, id: i64) -> Value {
+        let (status, message) =
+            self.customer.get(self.process.api, &format!("/v1/messages/{id}")).await.unwrap();
+        assert_eq!(status, 200, "{message}");
+        message
+    }
+
+    /// After all has come to rest: each message taken once, or as often as `times` permits, and
+    /// in this status, charged or refunded accordingly.
+    async fn ended(&self, case: &str, ids: &[i64], status: &str, times: std::ops::RangeInclusive<usize>) {
+        self.gateway.quiescent(END).await;
+        let taken = self.taken();
+        for id in ids {
+            let count = taken.get(id).copied().unwrap_or(0);
+            assert!(times.contains(&count), "{case}: message {id} was taken {count} times");
+        }
+        for id in ids.iter().step_by(7) {
+            let message = self.message(*id).await;
+            assert_eq!(message["status"], status, "{case}: {message}");
+            let refunded = if status == "delivered" { Value::from(0) } else { message["price"].clone() };
+            assert_eq!(message["refunded"], refunded, "{case}: {message}");
+        }
+    }
+
+    /// What `/readyz` says of alarms, by code.
+    async fn has_alarm(&self, code: &str) -> bool {
+        let url = format!("http://{}/readyz", self.process.management);
+        let answer = testkit::http_client().get(url).send().await.unwrap();
+        assert!(answer.status().is_success(), "an alarm of a connector does not make it unready");
+        let report: Value = answer.json().await.unwrap();
+        report["alarms"].as_array().is_some_and(|alarms| alarms.iter().any(|alarm| alarm["code"] == code))
+    }
+
+    async fn until(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+        let deadline = Instant::now() + END;
+        while !condition().await {
+            assert!(
+                Instant::now() < deadline,
+                "{what}: not within {END:?}\n{}",
+                self.gateway.must(&["dead", "list"])
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await; // a look, not a hope: see the deadline
+        }
+    }
+}
+
+/// Faults after which every message is delivered, and was taken exactly once.
+const ENDS_WELL: [(&str, &str); 17] = [
+    ("timeout before taking", r#"[{"fault":"timeout_before","to":100,"delay_ms":3000}]"#),
+    ("timeout after taking", r#"[{"fault":"timeout_after","to":100,"delay_ms":3000}]"#),
+    ("reset in mid-answer", r#"[{"fault":"reset_after","to":120}]"#),
+    ("500 before taking", r#"[{"fault":"error_500_before","to":50}]"#),
+    ("500 after taking", r#"[{"fault":"error_500_after","to":120}]"#),
+    ("partial", r#"[{"fault":"partial","probability":0.4,"to":160}]"#),
+    ("duplicated", r#"[{"fault":"duplicated"}]"#),
+    ("reordered", r#"[{"fault":"reordered"}]"#),
+    ("garbage", r#"[{"fault":"garbage","probability":0.5,"to":160}]"#),
+    ("a throttle storm", r#"[{"fault":"throttle","for_ms":1500}]"#),
+    ("throttled by HTTP", r#"[{"fault":"throttle","code":429,"to":100}]"#),
+    ("dead for a while", r#"[{"fault":"dead","for_ms":1500}]"#),
+    ("hanging for a while", r#"[{"fault":"hang","for_ms":1500}]"#),
+    ("receipts early", r#"[{"fault":"receipt_early","delay_ms":300}]"#),
+    ("receipts late", r#"[{"fault":"receipt_late","delay_ms":1500}]"#),
+    (
+        "receipts twice, and of nobody",
+        r#"[{"fault":"receipt_twice","probability":0.5},{"fault":"receipt_unknown"}]"#,
+    ),
+    ("the operator's clock is an hour off", r#"[{"fault":"clock_off"}]"#),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_message_arrives_once_whatever_the_operator_does() {
+    let mut world = World::new().await;
+    for (case, rules) in ENDS_WELL {
+        eprintln!("{case}");
+        world.faults(rules);
+        let ids = world.send().await;
+        world.ended(case, &ids, "delivered", 1..=1).await;
+        world.faults("[]");
+    }
+    // Look-ups that fail, too: what was taken unheard is found out by asking again.
+    world.faults(
+        r#"[{"fault":"timeout_after","to":100,"delay_ms":3000},
+            {"fault":"error_500_before","on":"mid","to":60},
+            {"fault":"garbage","on":"statuses","to":50}]"#,
+    );
+    let ids = world.send().await;
+    world.ended("look-ups fail", &ids, "delivered", 1..=1).await;
+    assert!(world.process.stop().await, "a clean stop");
+    world.gateway.must(&["audit", "--quiescent"]);
+    world.gateway.schema.pools().close().await;
+}
+
+/// Codes of single messages that end them, with the status they end in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn final_refusals_are_refunded() {
+    let mut world = World::new().await;
+    for (code, status) in [(1, "failed"), (8, "failed"), (28, "failed"), (27, "blocked"), (33, "blocked")] {
+        world.faults(&format!(r#"[{{"fault":"refuse","code":{code}}}]"#));
+        let ids = world.send().await;
+        world.ended(&format!("code {code}"), &ids, status, 0..=0).await;
+    }
+    assert!(world.process.stop().await, "a clean stop");
+    world.gateway.schema.pools().close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_configuration_stops_the_connector_until_a_person_resumes_it() {
+    let mut world = World::new().await;
+    world.faults(r#"[{"fault":"credit"}]"#);
+    let ids = world.send().await;
+    world.until("it is stopped", async || world.has_alarm("connector_stopped").await).await;
+    world
+        .until("the table knows", async || {
+            world.gateway.must(&["connector", "status"]).contains("STOPPED since")
+        })
+        .await;
+    // Our credit is charged: still nothing goes before a person says so.
+    world.faults("[]");
+    let before = world.gateway.operator.remembered().len();
+    let restarted = world.gateway.start("other", "all").await;
+    world
+        .until("the other process knows", async || {
+            let url = format!("http://{}/readyz", restarted.management);
+            let report: Value = testkit::http_client().get(url).send().await.unwrap().json().await.unwrap();
+            report.to_string().contains("connector_stopped")
+        })
+        .await;
+    assert!(world.taken().is_empty() && world.gateway.operator.remembered().len() <= before + 1);
+    world.gateway.must(&["connector", "resume", "magfa"]);
+    world.ended("resumed", &ids, "delivered", 1..=1).await;
+    world.until("the alarm is over", async || !world.has_alarm("connector_stopped").await).await;
+    assert!(restarted.stop().await && world.process.stop().await, "a clean stop");
+    world.gateway.schema.pools().close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_wait_for_a_person() {
+    let mut world = World::new().await;
+    world.faults(r#"[{"fault":"refuse","code":31}]"#);
+    let ids = world.send().await;
+    let listed = async || world.gateway.must(&["dead", "list"]).lines().count();
+    // The campaign is one chunk, each single message one of its own.
+    world.until("all are listed", async || listed().await == 1 + SINGLE).await;
+    world.until("it is alarmed", async || world.has_alarm("dead_letters").await).await;
+    let text =
+        world.gateway.must(&["dead", "list"]) + &world.gateway.must(&["dead", "show", &ids[0].to_string()]);
+    assert!(text.contains("code 31") && !text.contains("0912000") && !text.contains("سلام"), "{text}");
+    assert!(world.gateway.must(&["dead", "requeue", "--code", "31"]).contains("say --yes"));
+    assert!(world.taken().is_empty());
+    // The campaign is dropped, the codes are sent again.
+    world.faults("[]");
+    let (campaign, codes) = ids.split_at(BULK);
+    world.gateway.must(&["dead", "drop", "--lane", "bulk", "--yes"]);
+    world.gateway.must(&["dead", "requeue", "--lane", "express", "--yes"]);
+    world.ended("requeued", codes, "delivered", 1..=1).await;
+    world.ended("dropped", campaign, "failed", 0..=0).await;
+    assert_eq!(world.gateway.must(&["dead", "list"]), "no dead letters");
+    assert!(world.process.stop().await, "a clean stop");
+    world.gateway.schema.pools().close().await;
+}
