@@ -85,6 +85,11 @@ impl Connector {
         self.tell_breaker(before.1, after.1);
     }
 
+    /// Whether it is left alone, but for probes.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        !matches!(self.gate().breaker(), State::Closed { .. })
+    }
+
     /// As the processes agreed: stopped for this code, or not.
     pub(crate) fn set_stopped(&self, code: Option<i16>) {
         let before = {

@@ -55,7 +55,7 @@ impl LaneLoop {
 
     async fn look(&self, partitions: &[i32], counts: bool) -> Result<Found, sqlx::Error> {
         let desks = self.parts.values().filter_map(|part| part.desk.as_ref());
-        let in_hand: Vec<ChunkId> = desks.flat_map(|desk| desk.from_table()).collect();
+        let in_hand: Vec<ChunkId> = desks.flat_map(|desk| desk.kept_chunks()).collect();
         let (lane, room) = (self.lane, self.settings.deferred_in_hand.saturating_sub(in_hand.len()));
         let now = self.now().unix;
         let look = async |connection: &mut PgConnection| {

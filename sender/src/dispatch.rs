@@ -260,8 +260,12 @@ impl LaneLoop {
         desk.wait(chunk, position, Wait { at: now.boot + after, why, code: heard.code });
     }
 
-    /// A look-up without answer is tried again; in the end a receipt must tell.
+    /// A look-up without answer is tried again; in the end a receipt must tell. An operator
+    /// that answers nobody is not the end, as long as there is time.
     fn no_answer(&mut self, partition: i32, message: Leaving) {
+        if self.line.connector.is_unreachable() && self.now().unix < message.chunk.send_by {
+            return self.wait_after(partition, &message, Why::LookUp);
+        }
         let (max, after) = (self.settings.look_ups_max, self.settings.look_up_after_ms);
         let Some(desk) = self.desk(partition) else { return };
         let (chunk, position) = (message.chunk.id, message.position);

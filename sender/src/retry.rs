@@ -8,9 +8,9 @@ pub(crate) const ATTEMPTS_MAX: u8 = 250;
 const SPREAD_AFTER: u8 = 20;
 /// Further doublings of the pause would overflow nothing but the reader's patience.
 const DOUBLINGS_MAX: u8 = 16;
-/// A pause is longer or shorter by up to this part of it: what failed together does not come
-/// back together.
-const JITTER: f64 = 0.2;
+/// A pause is longer or shorter by up to so many hundredths of it: what failed together does
+/// not come back together.
+const JITTER_PERCENT: i64 = 20;
 
 /// A message whose attempt was in vain.
 #[derive(Clone, Copy, Debug)]
@@ -34,20 +34,21 @@ pub(crate) fn pause(message: InVain, first: u64, longest: u64) -> i64 {
     let attempts_left = i64::from(ATTEMPTS_MAX.saturating_sub(attempts)).max(1);
     let spread = if attempts > SPREAD_AFTER { left_ms / attempts_left } else { 0 };
     let pause = doubled.max(spread);
-    let jittered = pause as f64 * (1.0 + JITTER * unit(message));
-    (jittered as i64).max(spread).min(left_ms)
+    // In thousandths: times are whole milliseconds.
+    let jitter = pause.saturating_mul(unit(message)) / 1_000 * JITTER_PERCENT / 100;
+    pause.saturating_add(jitter).max(spread).min(left_ms)
 }
 
-/// A number between -1 and 1 that the message and its attempt alone decide: pauses can be
+/// A number from -1,000 to 1,000 that the message and its attempt alone decide: pauses can be
 /// told from the records.
-fn unit(message: InVain) -> f64 {
+fn unit(message: InVain) -> i64 {
     let InVain { chunk, position, attempts, .. } = message;
-    let mut mixed = (chunk.get() as u64) ^ (u64::from(position) << 8) ^ u64::from(attempts);
+    let mut mixed = chunk.get().unsigned_abs() ^ (u64::from(position) << 8) ^ u64::from(attempts);
     // The finalizer of splitmix64.
     for (shift, factor) in [(30, 0xbf58_476d_1ce4_e5b9), (27, 0x94d0_49bb_1331_11eb), (31, 1)] {
         mixed = (mixed ^ (mixed >> shift)).wrapping_mul(factor);
     }
-    (mixed >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+    i64::try_from(mixed % 2_001).unwrap_or(0) - 1_000
 }
 
 #[cfg(test)]

@@ -152,10 +152,18 @@ async fn every_message_arrives_once_whatever_the_operator_does() {
         world.ended(case, &ids, "delivered", 1..=1).await;
         world.faults("[]");
     }
-    // Look-ups that fail, too: what was taken unheard is found out by asking again.
+    assert!(world.process.stop().await, "a clean stop");
+    world.gateway.must(&["audit", "--quiescent"]);
+    world.gateway.schema.pools().close().await;
+}
+
+/// What was taken unheard is found out by asking again, also where asking fails for a while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn look_ups_and_polls_that_fail_are_made_again() {
+    let mut world = World::new().await;
     world.faults(
         r#"[{"fault":"timeout_after","to":100,"delay_ms":3000},
-            {"fault":"error_500_before","on":"mid","to":60},
+            {"fault":"error_500_before","on":"mid","to":30},
             {"fault":"garbage","on":"statuses","to":50}]"#,
     );
     let ids = world.send().await;

@@ -90,7 +90,7 @@ async fn people_see_dead_letters_and_order() {
     let all = letters::list(&mut connection, &Which::default(), 0, 9).await.unwrap();
     assert_eq!(all.iter().map(|letter| letter.chunk).collect::<Vec<_>>(), [id(1), id(2)]);
     let of =
-        async |which: Which| letters::list(&mut *schema.pool().acquire().await.unwrap(), &which, 0, 9).await;
+        async |which: Which| letters::list(&mut schema.pool().acquire().await.unwrap(), &which, 0, 9).await;
     assert_eq!(of(Which { code: Some(0), ..Which::default() }).await.unwrap().len(), 1);
     assert_eq!(of(Which { account: Some(8), ..Which::default() }).await.unwrap().len(), 0);
     assert_eq!(of(Which { lane: Some("express".into()), ..Which::default() }).await.unwrap().len(), 0);

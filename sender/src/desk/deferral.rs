@@ -60,7 +60,7 @@ impl Desk {
 
     /// Chunks from the table that are in hand, and those whose rows are about to change: what
     /// the table says of them is not to be looked at.
-    pub(crate) fn from_table(&self) -> impl Iterator<Item = ChunkId> {
+    pub(crate) fn kept_chunks(&self) -> impl Iterator<Item = ChunkId> {
         let in_hand = self.flights.iter().filter(|(_, flight)| flight.from_table).map(|(id, _)| *id);
         in_hand.chain(self.unsaved.rows.keys().copied())
     }

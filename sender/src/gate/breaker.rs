@@ -161,11 +161,9 @@ mod tests {
             for (after, step) in steps {
                 now += after;
                 match step {
-                    0 if breaker.is_open() => {
-                        if breaker.admits(now) {
-                            prop_assert!(last.is_none_or(|last| now - last >= LIMITS.open_first_ms));
-                            last = Some(now);
-                        }
+                    0 if breaker.is_open() && breaker.admits(now) => {
+                        prop_assert!(last.is_none_or(|last| now - last >= LIMITS.open_first_ms));
+                        last = Some(now);
                     }
                     1 => breaker.failed(now),
                     _ => {}

@@ -54,7 +54,7 @@ impl Rate {
         let free = self.tokens - self.size() * leaves;
         let free = if lane == Lane::Bulk { free.max(self.bulk_tokens) } else { free };
         // A call is only full where one fits: a slow operator is given single messages.
-        if free < 1.0 { 0 } else { wanted.min(free as usize) }
+        if free < 1.0 { 0 } else { wanted.min(whole(free)) }
     }
 
     /// So many messages of `lane` go.
@@ -82,6 +82,11 @@ impl Rate {
     fn bulk_size(&self) -> f64 {
         (self.per_second * BUCKET_S * BULK_MINIMUM).max(1.0)
     }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // cut off, on purpose
+fn whole(number: f64) -> usize {
+    number as usize
 }
 
 #[cfg(test)]

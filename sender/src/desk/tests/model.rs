@@ -2,6 +2,8 @@
 //! of attempts, the table `deferred`, positions that are stored now and then, and processes
 //! that die at any moment and are followed by another one.
 
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)] // small numbers
+
 use super::*;
 use crate::deferred::{Order, Row, Verb};
 use domain::outcome::Refusal;
@@ -235,7 +237,7 @@ impl Model {
 
     fn look(&mut self) {
         let now = self.time();
-        let known: HashSet<ChunkId> = self.desk.from_table().collect();
+        let known: HashSet<ChunkId> = self.desk.kept_chunks().collect();
         let due = |row: &&Row| row.due() <= now.unix && !known.contains(&row.chunk);
         let mut rows: Vec<Row> = self.table.values().filter(due).cloned().collect();
         rows.extend(self.orders.values().filter_map(|order| self.table.get(&order.chunk)).cloned());
