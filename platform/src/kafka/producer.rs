@@ -7,7 +7,7 @@ use super::{KafkaProblem, KafkaSettings};
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -34,9 +34,14 @@ pub enum SendError {
     Failed(KafkaError),
 }
 
-/// A producer of one lane and role.
+/// How long the thread of a producer waits for something to tell. It is woken when there is;
+/// the client library spins through the last millisecond of each wait, so they are long.
+const POLL: Duration = Duration::from_secs(1);
+
+/// A producer of one lane and role, with a thread that tells of deliveries.
 pub struct Producer {
-    inner: ThreadedProducer<Context>,
+    inner: Arc<BaseProducer<Context>>,
+    stop: Arc<AtomicBool>,
 }
 
 struct Context {
@@ -80,7 +85,17 @@ impl Producer {
             .set("compression.type", "lz4")
             .set("queue.buffering.max.kbytes", (settings.producer_queue_bytes / 1024).to_string())
             .create_with_context(Context { failed: AtomicBool::new(false) })?;
-        Ok(Producer { inner })
+        let producer = Producer { inner: Arc::new(inner), stop: Arc::default() };
+        let (polled, stop) = (Arc::clone(&producer.inner), Arc::clone(&producer.stop));
+        let poll = move || {
+            while !stop.load(Ordering::Acquire) {
+                polled.poll(POLL);
+            }
+        };
+        let thread = std::thread::Builder::new().name("producer polling".into()).spawn(poll);
+        thread
+            .map_err(|error| KafkaProblem::Admin { doing: "starting a producer", why: error.to_string() })?;
+        Ok(producer)
     }
 
     /// Hands over a record. `delivered` is called once unless this returns an error.
@@ -119,6 +134,13 @@ impl Producer {
     /// Gives up everything that is not acknowledged: their [`Delivered`] get errors.
     pub fn purge(&self) {
         self.inner.purge(rdkafka::producer::PurgeConfig::default().queue().inflight());
+    }
+}
+
+impl Drop for Producer {
+    /// The thread ends within its wait, and the client with it.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
     }
 }
 
