@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::lane::Lane;
+use platform::heard::Heard;
 use platform::http::HttpLimits;
 use platform::http::problem::{Code, Problem};
 use platform::kafka::KafkaProblem;
@@ -14,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::config::Settings;
 use crate::keys::KeyCache;
 use crate::produce::LaneProducer;
-use crate::receipts::{CALLS_MAX, Doors, Heard};
+use crate::receipts::{CALLS_MAX, Doors};
 use crate::room::{room, take};
 use crate::rules::Rules;
 use crate::tariffs::Tariffs;
@@ -33,7 +34,7 @@ pub(crate) struct App {
     /// Who may push receipts.
     pub(crate) doors: Doors,
     /// Which operators were heard of.
-    pub(crate) heard: Heard,
+    pub(crate) heard: Arc<Heard>,
     /// Room for calls with receipts.
     pub(crate) pushes: Semaphore,
     pub(crate) receipts_topic: String,
@@ -60,7 +61,7 @@ impl App {
             standing: Arc::clone(&common.standing),
             partitions: common.partitions,
             doors: Doors::new(&settings.receipts),
-            heard: Heard::new(common.pools.common().clone()),
+            heard: Arc::new(Heard::new(common.pools.common().clone())),
             pushes: Semaphore::new(CALLS_MAX),
             receipts_topic: common.topics.receipts(),
             lanes,

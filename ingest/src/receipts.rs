@@ -6,11 +6,9 @@
 //! is written there, without waiting for it.)
 
 mod doors;
-mod heard;
 mod records;
 
 pub(crate) use doors::{Doors, Refused};
-pub(crate) use heard::Heard;
 pub(crate) use records::records;
 
 use domain::id::MessageId;

@@ -87,7 +87,7 @@ impl Connector {
 
     /// Whether it is left alone, but for probes.
     pub(crate) fn is_unreachable(&self) -> bool {
-        !matches!(self.gate().breaker(), State::Closed { .. })
+        !self.gate().breaker().is_closed()
     }
 
     /// As the processes agreed: stopped for this code, or not.
@@ -154,8 +154,7 @@ impl Connector {
     }
 
     fn tell_breaker(&self, before: State, after: State) {
-        let is_closed = |state| matches!(state, State::Closed { .. });
-        match (is_closed(before), is_closed(after)) {
+        match (before.is_closed(), after.is_closed()) {
             (true, false) => {
                 let detail = "calls have no answer: only single probes are sent until one has";
                 self.health.raise_alarm(UNREACHABLE, &self.name, detail);

@@ -11,7 +11,8 @@ use platform::ownership::clock;
 use std::sync::Arc;
 use wire::WireError;
 
-/// What expires while nothing of it may leave is looked for so often, in milliseconds.
+/// What expires while nothing of it may leave is looked for so often, and so often it is told
+/// how much is ready (that is agreed on once a second), in milliseconds.
 const EXPIRE_EVERY_MS: i64 = 500;
 
 impl LaneLoop {
@@ -30,6 +31,8 @@ impl LaneLoop {
         if now.boot - self.expired_at >= EXPIRE_EVERY_MS {
             self.expired_at = now.boot;
             turns.iter().for_each(|partition| self.expire(*partition, now));
+            let desks = self.parts.values().filter_map(|part| part.desk.as_ref());
+            self.line.connector.backlog_is(self.lane, desks.map(Desk::backlog).sum());
         }
         let mut sent = true;
         while sent && self.calls < self.settings.calls_at_once {
@@ -38,8 +41,6 @@ impl LaneLoop {
                 sent |= self.call(*partition, now);
             }
         }
-        let backlog = self.parts.values().filter_map(|part| part.desk.as_ref()).map(Desk::backlog).sum();
-        self.line.connector.backlog_is(self.lane, backlog);
     }
 
     /// The time, and the database's: `send_by` was stamped elsewhere.

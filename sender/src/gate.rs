@@ -66,7 +66,7 @@ impl Gate {
         if self.stopped.is_some() || wanted == 0 {
             return 0;
         }
-        let wanted = if self.breaker.is_open() { PROBE_MESSAGES } else { wanted };
+        let wanted = if self.breaker.state().is_closed() { wanted } else { PROBE_MESSAGES };
         self.follow_throttle(now);
         let permitted = self.rate.as_mut().map_or(wanted, |rate| rate.permits(lane, wanted, now));
         if permitted == 0 || !self.breaker.admits(now) { 0 } else { permitted }

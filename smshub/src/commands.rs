@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod connector;
 pub(crate) mod dead;
 pub(crate) mod key;
+mod message;
 mod migrate;
 pub(crate) mod run;
 pub(crate) mod send;

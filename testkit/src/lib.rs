@@ -7,6 +7,9 @@ pub mod gateway;
 pub mod kafka;
 pub mod postgres;
 
+use platform::ownership::OwnershipSettings;
+use std::path::PathBuf;
+
 /// An environment variable that `make test` sets.
 ///
 /// # Panics
@@ -26,4 +29,20 @@ pub fn http_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let limit = std::time::Duration::from_secs(30);
     reqwest::Client::builder().no_proxy().timeout(limit).build().expect("a client")
+}
+
+/// How a test's process holds partitions, over a data folder of its own: as by default. What a
+/// test needs otherwise it says.
+pub fn ownership(data_folder: PathBuf) -> OwnershipSettings {
+    OwnershipSettings {
+        data_folder,
+        alive_ms: 5_000,
+        renew_ms: 1_000,
+        margin_ms: 500,
+        mint_ms: 600_000,
+        mint_renew_ms: 60_000,
+        clock_skew_max_ms: 2_000,
+        look_ms: 200,
+        watchdog_ms: 10_000,
+    }
 }

@@ -88,15 +88,10 @@ impl Rig {
     /// Runs the role until it holds every partition.
     pub(super) async fn run(&self, settings: Settings) -> Running {
         let ownership = OwnershipSettings {
-            data_folder: self.folder.path().to_owned(),
-            alive_ms: 5_000,
             renew_ms: 500,
-            margin_ms: 500,
-            mint_ms: 600_000,
-            mint_renew_ms: 60_000,
-            clock_skew_max_ms: 2_000,
             look_ms: 50,
             watchdog_ms: 3_000,
+            ..testkit::ownership(self.folder.path().to_owned())
         };
         let folder = Arc::new(DataFolder::open(self.folder.path()).unwrap());
         let registration = Registration { roles: vec![Role::DlrReconciler], mints: false };

@@ -1,6 +1,7 @@
 //! Receipts pushed by an operator.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Request, State};
@@ -75,10 +76,17 @@ async fn store(app: &App, connector: &str, request: Request) -> Result<Json<Stor
     let records = records(connector, &pushed, unix_now(), app.partitions, version);
     let produced = app.lane(LANE).produce_to(&app.receipts_topic, &records).map_err(again)?;
     produced.acknowledged().await.map_err(again)?;
-    app.heard.note(connector);
+    heard_of(app, connector);
     metrics::pushed(connector, &pushed);
     tracing::info!(connector, receipts = pushed.len(), "receipts were pushed");
     Ok(Json(StoredReceipts { receipts: pushed.len() }))
+}
+
+/// An operator that pushes receipts is well, which the sweep wants to know before it takes
+/// silence for an answer. Nothing waits for that: a push works without the database.
+fn heard_of(app: &App, connector: &str) {
+    let (heard, connector, since) = (Arc::clone(&app.heard), connector.to_owned(), Instant::now());
+    tokio::spawn(async move { heard.note(&connector, since).await });
 }
 
 /// Whatever is unknown about a push: it may be repeated.

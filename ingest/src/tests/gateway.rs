@@ -1,6 +1,5 @@
 //! The role without its port: the router on a schema and topics of the test's own.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use http_body_util::BodyExt;
 use platform::health::Health;
 use platform::kafka::topics::{TopicAdmin, Topics};
 use platform::lifecycle::Stop;
-use platform::ownership::{DataFolder, IdSource, OwnershipSettings, Registration, Role, heartbeat};
+use platform::ownership::{DataFolder, IdSource, Registration, Role, heartbeat};
 use platform::role::Common;
 use serde_json::Value;
 use testkit::postgres::Schema;
@@ -71,7 +70,7 @@ impl Gateway {
             admin = Some(made);
         }
         let folder = tempfile::tempdir().unwrap();
-        let ownership = ownership(folder.path().into());
+        let ownership = testkit::ownership(folder.path().into());
         let registration = Registration { roles: vec![Role::Ingest], mints: true };
         let data = Arc::new(DataFolder::open(folder.path()).unwrap());
         let (heart, standing, ids) =
@@ -214,19 +213,5 @@ fn stabilise(value: &mut Value) {
             }
         }
         _ => {}
-    }
-}
-
-fn ownership(data_folder: PathBuf) -> OwnershipSettings {
-    OwnershipSettings {
-        data_folder,
-        alive_ms: 5_000,
-        renew_ms: 1_000,
-        margin_ms: 500,
-        mint_ms: 600_000,
-        mint_renew_ms: 60_000,
-        clock_skew_max_ms: 2_000,
-        look_ms: 200,
-        watchdog_ms: 10_000,
     }
 }

@@ -44,17 +44,7 @@ async fn ends_less_positions_of_the_partitions_that_this_process_holds() {
     let admin = TopicAdmin::new(&own.settings).unwrap();
     create(pool, &admin, &own.settings.topic_prefix, 4).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let ownership = OwnershipSettings {
-        data_folder: folder.path().to_owned(),
-        alive_ms: 60_000,
-        renew_ms: 1_000,
-        margin_ms: 500,
-        mint_ms: 600_000,
-        mint_renew_ms: 60_000,
-        clock_skew_max_ms: 2_000,
-        look_ms: 200,
-        watchdog_ms: 10_000,
-    };
+    let ownership = OwnershipSettings { alive_ms: 60_000, ..testkit::ownership(folder.path().to_owned()) };
     let roles = vec![Role::Sender, Role::DlrReconciler];
     let registration = Registration { roles: roles.clone(), mints: false };
     let data = Arc::new(DataFolder::open(folder.path()).unwrap());

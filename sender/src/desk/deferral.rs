@@ -141,11 +141,4 @@ impl Desk {
         }
         dropped
     }
-
-    /// The frontier may pass a chunk that came from sms.billed.
-    fn leave(&mut self, offset: i64) {
-        if let Err(error) = self.done(offset) {
-            tracing::error!(%error, "the frontier was misused");
-        }
-    }
 }

@@ -38,6 +38,13 @@ pub(crate) enum State {
     },
 }
 
+impl State {
+    /// Whether everything goes.
+    pub(crate) const fn is_closed(self) -> bool {
+        matches!(self, State::Closed { .. })
+    }
+}
+
 /// Opens when calls in a row had no answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Breaker {
@@ -67,11 +74,6 @@ impl Breaker {
                 true
             }
         }
-    }
-
-    /// Whether anything may go at `now`, without taking the probe's place.
-    pub(crate) fn is_open(&self) -> bool {
-        !matches!(self.state, State::Closed { .. })
     }
 
     /// The probe that was admitted did not leave: another may.
@@ -161,7 +163,7 @@ mod tests {
             for (after, step) in steps {
                 now += after;
                 match step {
-                    0 if breaker.is_open() && breaker.admits(now) => {
+                    0 if !breaker.state().is_closed() && breaker.admits(now) => {
                         prop_assert!(last.is_none_or(|last| now - last >= LIMITS.open_first_ms));
                         last = Some(now);
                     }

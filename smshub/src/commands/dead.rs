@@ -1,5 +1,6 @@
 //! `smshub dead`: messages that wait for a person.
 
+use crate::commands::message;
 use crate::database;
 use crate::settings::Settings;
 use anyhow::{Context, bail};
@@ -51,7 +52,7 @@ struct Filter {
 #[derive(Debug, clap::Args)]
 struct Choice {
     /// Only this message, or the chunk of this id
-    #[arg(value_name = "MESSAGE_ID", value_parser = message_id)]
+    #[arg(value_name = "MESSAGE_ID", value_parser = message::parse)]
     message: Option<MessageId>,
     #[command(flatten)]
     filter: Filter,
@@ -75,7 +76,7 @@ enum Verb {
     #[command(after_help = "Example:\n  smshub dead show 117594862387200000")]
     Show {
         /// A message of it
-        #[arg(value_name = "MESSAGE_ID", value_parser = message_id)]
+        #[arg(value_name = "MESSAGE_ID", value_parser = message::parse)]
         message: MessageId,
     },
     /// Send them again
@@ -194,9 +195,4 @@ impl Filter {
     fn which(&self) -> Which {
         Which { lane: self.lane.clone(), account: self.account, code: self.code }
     }
-}
-
-fn message_id(text: &str) -> Result<MessageId, String> {
-    let id = text.parse().ok().and_then(MessageId::new);
-    id.ok_or_else(|| format!("expected a whole number from 1 to {}", i64::MAX))
 }

@@ -5,6 +5,7 @@ mod event;
 mod records;
 mod rows;
 
+use crate::commands::message;
 use crate::settings::Settings;
 use crate::{database, kafka};
 use anyhow::bail;
@@ -31,7 +32,7 @@ message was made. Numbers and texts are masked unless --show-content is given.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The message's id
-    #[arg(value_name = "MESSAGE_ID", value_parser = message_id)]
+    #[arg(value_name = "MESSAGE_ID", value_parser = message::parse)]
     message: MessageId,
     /// As JSON
     #[arg(long)]
@@ -95,9 +96,4 @@ fn found(
     }
     search.receipts(tail, topics, &mut events)?;
     Ok(events)
-}
-
-fn message_id(text: &str) -> Result<MessageId, String> {
-    let id = text.parse().ok().and_then(MessageId::new);
-    id.ok_or_else(|| format!("expected a whole number from 1 to {}", i64::MAX))
 }

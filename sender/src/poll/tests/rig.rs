@@ -120,15 +120,11 @@ impl Rig {
     async fn standing(&self) -> Arc<Standing> {
         let folder = tempfile::tempdir().unwrap();
         let settings = OwnershipSettings {
-            data_folder: folder.path().to_owned(),
             alive_ms: 60_000,
             renew_ms: 20_000,
-            margin_ms: 500,
-            mint_ms: 600_000,
-            mint_renew_ms: 60_000,
-            clock_skew_max_ms: 2_000,
             look_ms: 50,
             watchdog_ms: 30_000,
+            ..testkit::ownership(folder.path().to_owned())
         };
         let registration = Registration { roles: vec![Role::Sender], mints: false };
         let folder = Arc::new(DataFolder::open(folder.path()).unwrap());
