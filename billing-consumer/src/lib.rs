@@ -37,23 +37,28 @@ const CHANGES_MAX: usize = 128;
 pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
     let mut loops = Vec::new();
     for lane in Lane::ALL {
-        let topic = common.topics.of(Stage::Submitted, lane);
-        let (consumer, records) = Consumer::new(&common.kafka, &settings.consumer, vec![topic])?;
-        let (name, thread) = names(lane);
-        lifecycle.spawn_thread(
-            thread,
-            Phase::Flush,
-            move |stop| Ok(consumer.run(|| stop.is_requested())?),
-        )?;
-        let (changes, receiver) = mpsc::channel(CHANGES_MAX);
-        let beat = Beat::new();
-        let lane_loop = LaneLoop::new(common, settings, lane, records, receiver, beat.clone())?;
-        lifecycle.spawn(name, Phase::Flush, |stop| lane_loop.run(stop));
-        loops.push(RoleLoop { changes, beat });
+        loops.push(common.threads.start(lane, || start_lane(common, settings, lane, lifecycle))??);
     }
     let names = ("billing-consumer.owner", "billing-consumer.changes");
     common.own_partitions(Role::BillingConsumer, loops, names, lifecycle);
     Ok(())
+}
+
+fn start_lane(
+    common: &Common,
+    settings: &Settings,
+    lane: Lane,
+    lifecycle: &mut Lifecycle,
+) -> anyhow::Result<RoleLoop> {
+    let topic = common.topics.of(Stage::Submitted, lane);
+    let (consumer, records) = Consumer::new(&common.kafka, &settings.consumer, vec![topic])?;
+    let (name, thread) = names(lane);
+    lifecycle.spawn_thread(thread, Phase::Flush, move |stop| Ok(consumer.run(|| stop.is_requested())?))?;
+    let (changes, receiver) = mpsc::channel(CHANGES_MAX);
+    let beat = Beat::new();
+    let lane_loop = LaneLoop::new(common, settings, lane, records, receiver, beat.clone())?;
+    lifecycle.spawn(name, Phase::Flush, |stop| lane_loop.run(stop));
+    Ok(RoleLoop { changes, beat })
 }
 
 const fn names(lane: Lane) -> (&'static str, &'static str) {

@@ -77,7 +77,8 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
             (common.topics.of(Stage::Billed, lane), Stream::Billed(lane), content_flush),
             (common.topics.of(Stage::Attempts, lane), Stream::Attempts(lane), settings.lane_flush(lane)),
         ];
-        started.push(worker(common, settings, lifecycle, lane_names(lane), lane, streams, None)?);
+        let start = || worker(common, settings, lifecycle, lane_names(lane), lane, streams, None);
+        started.push(common.threads.start(lane, start)??);
     }
     // Receipts are of all lanes. The standard lane's connections: a flood of bulk must not
     // take them from receipts of login codes, and a transaction over hundreds of chunks must
@@ -91,10 +92,14 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
     });
     started.push(worker(common, settings, lifecycle, names, Lane::Standard, streams, pending)?);
 
-    let sweep = sweep(common, settings)?;
-    lifecycle.spawn("dlr-reconciler.sweep", Phase::Drain, |stop| sweep.run(stop));
-    let mover = mover(common, settings);
-    lifecycle.spawn("dlr-reconciler.history", Phase::Drain, |stop| mover.run(stop));
+    // Nobody waits for these two.
+    common.threads.start(Lane::Bulk, || {
+        let sweep = sweep(common, settings)?;
+        lifecycle.spawn("dlr-reconciler.sweep", Phase::Drain, |stop| sweep.run(stop));
+        let mover = mover(common, settings);
+        lifecycle.spawn("dlr-reconciler.history", Phase::Drain, |stop| mover.run(stop));
+        anyhow::Ok(())
+    })??;
 
     let names = ("dlr-reconciler.owner", "dlr-reconciler.changes");
     common.own_partitions(Role::DlrReconciler, started, names, lifecycle);
@@ -150,7 +155,7 @@ fn schedule(settings: &Settings) -> anyhow::Result<Schedule> {
     schedule.context("dlr_reconciler.poll_schedule_s is no schedule")
 }
 
-/// The sweep. It has the bulk lane's connections, as nothing waits for it, and a Kafka client of
+/// The sweep. It has the connections of bulk, and a Kafka client of
 /// its own that only asks where topics end.
 fn sweep(common: &Common, settings: &Settings) -> anyhow::Result<Sweep> {
     let receipts = common.topics.receipts();

@@ -10,6 +10,7 @@ use platform::kafka::KafkaProblem;
 use platform::ownership::{IdSource, Standing};
 use platform::postgres::Pools;
 use platform::role::Common;
+use platform::threads::Threads;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Settings;
@@ -41,11 +42,12 @@ pub(crate) struct App {
     lanes: [LaneProducer; 3],
     bodies: Arc<Semaphore>,
     workers: Arc<Semaphore>,
+    threads: Arc<Threads>,
 }
 
 impl App {
     pub(crate) fn new(common: &Common, settings: &Settings, ids: Arc<IdSource>) -> anyhow::Result<Self> {
-        let lane = |lane| LaneProducer::new(lane, &settings.produce, &common.kafka, &common.topics);
+        let lane = |lane| LaneProducer::new(lane, &settings.produce, common);
         let lanes: Vec<LaneProducer> =
             Lane::ALL.into_iter().map(lane).collect::<Result<_, KafkaProblem>>()?;
         let lanes =
@@ -67,6 +69,7 @@ impl App {
             lanes,
             bodies: room(settings.limits.bulk_bodies_bytes),
             workers: Arc::new(Semaphore::new(settings.limits.bulk_workers)),
+            threads: Arc::clone(&common.threads),
         })
     }
 
@@ -81,8 +84,8 @@ impl App {
         take(&self.bodies, bytes).ok_or_else(full)
     }
 
-    /// Does the work of a bulk call beside the threads that serve requests, a few calls at
-    /// once, so that single messages do not wait behind it.
+    /// Does the work of a bulk call on the threads of bulk, a few calls at once, so that single
+    /// messages do not wait behind it.
     pub(crate) async fn aside<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
@@ -90,7 +93,7 @@ impl App {
         let stopped = || Problem::new(Code::Unavailable).detail("the gateway is stopping; nothing was taken");
         let worker = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| stopped())?;
         let app = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || {
+        let done = self.threads.of(Lane::Bulk).spawn_blocking(move || {
             let done = work(&app);
             drop(worker);
             done

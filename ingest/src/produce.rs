@@ -11,8 +11,10 @@ use bytes::Bytes;
 use domain::lane::Lane;
 use platform::http::problem::{Code, Problem};
 use platform::kafka::producer::{Acks, Producer, SendError};
-use platform::kafka::topics::{Stage, Topics};
+use platform::kafka::topics::Stage;
 use platform::kafka::{KafkaProblem, KafkaSettings};
+use platform::role::Common;
+use platform::threads::Threads;
 use tokio::sync::Semaphore;
 
 use crate::config::ProduceSettings;
@@ -24,6 +26,7 @@ pub(crate) struct LaneProducer {
     lane: Lane,
     topic: String,
     kafka: KafkaSettings,
+    threads: Arc<Threads>,
     linger_ms: u64,
     ack_timeout: Duration,
     room: Arc<Semaphore>,
@@ -32,21 +35,17 @@ pub(crate) struct LaneProducer {
 
 impl LaneProducer {
     /// A producer for `sms.submitted.<lane>`.
-    pub(crate) fn new(
-        lane: Lane,
-        settings: &ProduceSettings,
-        kafka: &KafkaSettings,
-        topics: &Topics,
-    ) -> Result<Self, KafkaProblem> {
+    pub(crate) fn new(lane: Lane, settings: &ProduceSettings, common: &Common) -> Result<Self, KafkaProblem> {
         let linger_ms = settings.linger_ms.of(lane);
         Ok(LaneProducer {
             lane,
-            topic: topics.of(Stage::Submitted, lane),
-            kafka: kafka.clone(),
+            topic: common.topics.of(Stage::Submitted, lane),
+            kafka: common.kafka.clone(),
+            threads: Arc::clone(&common.threads),
             linger_ms,
             ack_timeout: Duration::from_millis(settings.ack_timeout_ms),
             room: room(settings.queue_bytes.of(lane)),
-            producer: Mutex::new(Arc::new(Producer::new(kafka, linger_ms)?)),
+            producer: Mutex::new(new(&common.threads, lane, &common.kafka, linger_ms)?),
         })
     }
 
@@ -101,7 +100,7 @@ impl LaneProducer {
     fn producer(&self) -> Result<Arc<Producer>, KafkaProblem> {
         let mut current = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         if current.has_failed() {
-            let new = Arc::new(Producer::new(&self.kafka, self.linger_ms)?);
+            let new = new(&self.threads, self.lane, &self.kafka, self.linger_ms)?;
             let broken = std::mem::replace(&mut *current, new);
             metrics::producer_replaced(self.lane);
             tracing::warn!(lane = %self.lane, "a broken producer was replaced");
@@ -123,6 +122,19 @@ impl LaneProducer {
             SendError::TooLong(_) => Problem::new(Code::InternalError),
         }
     }
+}
+
+/// A producer whose threads have the priority of its lane.
+fn new(
+    threads: &Threads,
+    lane: Lane,
+    kafka: &KafkaSettings,
+    linger_ms: u64,
+) -> Result<Arc<Producer>, KafkaProblem> {
+    let started = threads.start(lane, || Producer::new(kafka, linger_ms));
+    let no_thread =
+        |error: std::io::Error| KafkaProblem::Admin { doing: "starting a producer", why: error.to_string() };
+    Ok(Arc::new(started.map_err(no_thread)??))
 }
 
 /// A call whose records are on their way.

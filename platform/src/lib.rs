@@ -14,3 +14,4 @@ pub mod ownership;
 pub mod postgres;
 pub mod role;
 pub mod telemetry;
+pub mod threads;

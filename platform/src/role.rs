@@ -6,6 +6,7 @@ use crate::kafka::topics::Topics;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::ownership::{Beat, Change, Owner, OwnershipSettings, Role, Standing, fan_out};
 use crate::postgres::Pools;
+use crate::threads::Threads;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -26,6 +27,8 @@ pub struct Common {
     pub ownership: OwnershipSettings,
     /// Checks and alarms behind `/readyz`.
     pub health: Health,
+    /// Where the work of each lane runs.
+    pub threads: Arc<Threads>,
 }
 
 /// One loop of a role, as the owner of its partitions sees it.

@@ -11,6 +11,7 @@ use domain::outcome::Outcome;
 use platform::ownership::Lease;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use wire::attempt::{AttemptKind, IntentSlice, MessageOutcome, OutcomeSlice, SliceOf};
 
 /// What a call is made under.
@@ -21,10 +22,19 @@ pub(crate) struct Hold {
     pub(crate) generation: Generation,
 }
 
-/// What calls of one lane and connector need.
-pub(crate) struct Line {
+/// A lane's way to one operator: the gate, which all lanes share, and sockets of its own.
+pub(crate) struct Link {
     pub(crate) connector: Arc<Connector>,
     pub(crate) magfa: Magfa,
+}
+
+/// What calls of one lane need.
+pub(crate) struct Line {
+    /// Where its messages go by.
+    pub(crate) route: Link,
+    /// The other configured connectors: what went by them before the routes were changed is
+    /// looked up and polled there, and nowhere else.
+    pub(crate) others: BTreeMap<String, Link>,
     /// When the operator was last heard of, for the sweep.
     pub(crate) heard: Arc<platform::heard::Heard>,
     pub(crate) writer: Arc<Writer>,
@@ -51,6 +61,8 @@ pub(crate) enum Ended {
     },
     /// The operator could not be asked.
     NoAnswer(Leaving),
+    /// The operator that it went by is not configured any more.
+    NobodyToAsk(Leaving),
     /// The operator, or the hold, was not ready for the question: it does not count.
     AskLater(Leaving),
     /// The hold on the partition was over before the bytes went out.
@@ -60,10 +72,25 @@ pub(crate) enum Ended {
 }
 
 impl Line {
+    /// The way to the operator that a message went by: that of the route, or elsewhere. Nothing
+    /// where it is not configured any more.
+    pub(crate) fn link(&self, elsewhere: Option<&str>) -> Option<&Link> {
+        match elsewhere.filter(|name| *name != self.route.connector.name) {
+            None => Some(&self.route),
+            Some(name) => self.others.get(name),
+        }
+    }
+
+    /// The longest that a call of this lane may take, whoever made it.
+    pub(crate) fn longest_call(&self) -> Duration {
+        let others = self.others.values().map(|link| link.magfa.call_timeout());
+        others.fold(self.route.magfa.call_timeout(), Duration::max)
+    }
+
     /// Makes a call.
     pub(crate) async fn call(&self, hold: &Hold, messages: Vec<Leaving>) -> Ended {
         let intent =
-            AttemptKind::Intent { connector: self.connector.name.clone(), slices: intents(&messages) };
+            AttemptKind::Intent { connector: self.route.connector.name.clone(), slices: intents(&messages) };
         if let Err(error) = self.record(hold, intent).await {
             return broken(&error);
         }
@@ -72,10 +99,10 @@ impl Line {
             return Ended::NotHeld(messages);
         }
         let outgoing: Vec<Outgoing<'_>> = messages.iter().filter_map(outgoing).collect();
-        let sent = self.magfa.send(&outgoing).await;
-        self.connector.heard(signal(&sent));
+        let sent = self.route.magfa.send(&outgoing).await;
+        self.route.connector.heard(signal(&sent));
         let outcomes = messages.iter().zip(sent).map(|(message, sent)| (message, outcome_of(sent))).collect();
-        self.write(hold, outcomes).await
+        self.write(hold, &self.route.connector.name, outcomes).await
     }
 
     /// Writes closing outcomes that need no call. They count for every later holder, so
@@ -85,14 +112,15 @@ impl Line {
             return Ended::NotHeld(messages);
         }
         let outcomes = messages.iter().map(|message| (message, (outcome, 0, String::new()))).collect();
-        self.write(hold, outcomes).await
+        self.write(hold, &self.route.connector.name, outcomes).await
     }
 
-    /// Asks what became of a message whose outcome is unknown.
+    /// Asks the operator that a message of unknown outcome went by what became of it.
     pub(crate) async fn look_up(&self, hold: &Hold, message: Leaving) -> Ended {
         let id = message.chunk.id.message(message.position);
-        let found = self.magfa.look_up(id).await;
-        self.connector.heard(match &found {
+        let Some(link) = self.link(message.elsewhere.as_deref()) else { return Ended::NobodyToAsk(message) };
+        let found = link.magfa.look_up(id).await;
+        link.connector.heard(match &found {
             LookUp::Said(Class::Stop, code) => Signal::RefusesUs(*code),
             LookUp::Said(Class::Throttle, _) => Signal::TooMuch,
             LookUp::NoAnswer => Signal::NoAnswer,
@@ -108,14 +136,19 @@ impl Line {
         if !hold.lease.holds() {
             return Ended::AskLater(message);
         }
-        self.write(hold, vec![(&message, outcome)]).await
+        self.write(hold, &link.connector.name, vec![(&message, outcome)]).await
     }
 
     async fn record(&self, hold: &Hold, kind: AttemptKind) -> Result<i64, Broken> {
         self.writer.attempt(hold.generation, hold.lease.partition, hold.lease.epoch, kind).await
     }
 
-    async fn write(&self, hold: &Hold, outcomes: Vec<(&Leaving, (Outcome, i16, String))>) -> Ended {
+    async fn write(
+        &self,
+        hold: &Hold,
+        connector: &str,
+        outcomes: Vec<(&Leaving, (Outcome, i16, String))>,
+    ) -> Ended {
         let heard = outcomes
             .iter()
             .map(|(message, (outcome, code, _))| Heard {
@@ -125,7 +158,7 @@ impl Line {
                 code: *code,
             })
             .collect();
-        let kind = AttemptKind::Outcomes { connector: self.connector.name.clone(), slices: slices(outcomes) };
+        let kind = AttemptKind::Outcomes { connector: connector.to_owned(), slices: slices(outcomes) };
         match self.record(hold, kind).await {
             Ok(offset) => Ended::Wrote { offset, heard },
             Err(error) => broken(&error),

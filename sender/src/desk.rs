@@ -52,6 +52,8 @@ pub(crate) struct Leaving {
     pub(crate) position: u8,
     /// The number of the attempt that is about to be made, or of the last one.
     pub(crate) attempt: u8,
+    /// The connector of its last attempt, where that is another than the route of now.
+    pub(crate) elsewhere: Option<Arc<str>>,
 }
 
 /// What a record of sms.billed was.
@@ -76,6 +78,8 @@ pub(crate) enum DeskError {
 
 /// The state of one partition.
 pub(crate) struct Desk {
+    /// The connector that messages go by.
+    route: Arc<str>,
     frontier: Frontier,
     /// Offsets between the frontier and the newest, with their sources and chunks.
     sources: VecDeque<(i64, i64, Option<ChunkId>)>,
@@ -111,18 +115,19 @@ pub(crate) struct Stand {
 }
 
 impl Desk {
-    /// A desk at the stored position, with what a scan up to our fence found of offsets of
-    /// sms.billed below `scan_until`. `attempts_end` lies behind the fence; `ahead` are the
-    /// offsets from the frontier on of chunks that are in the table.
+    /// A desk where it was left, its point behind our fence, with what a scan up to that found
+    /// of offsets of sms.billed below `scan_until`. `ahead` are the offsets from the frontier on
+    /// of chunks that are in the table.
     pub(crate) fn new(
-        frontier: i64,
-        last_source: i64,
-        attempts_end: i64,
+        route: Arc<str>,
+        stood: Stand,
         scan: Scan,
         scan_until: i64,
         ahead: BTreeSet<i64>,
     ) -> Self {
+        let Stand { frontier, last_source, point: attempts_end } = stood;
         Desk {
+            route,
             ahead,
             frontier: Frontier::new(frontier),
             sources: VecDeque::new(),
@@ -182,7 +187,7 @@ impl Desk {
     fn begin(&mut self, offset: i64, paid: Paid, look_up_at: i64) {
         let (id, account) = (paid.chunk.id, paid.chunk.account);
         let past = self.scan.remove(id);
-        let flight = Flight::new(offset, paid, past.as_ref());
+        let flight = Flight::new(offset, paid, past.as_ref(), &self.route);
         let open = flight.work.as_ref().map_or(Bits::EMPTY, |work| work.open);
         let unclear = open.intersection(past.map_or(Bits::EMPTY, |past| past.bits(Stands::Open)));
         self.flights.insert(id, flight);

@@ -32,7 +32,7 @@ impl LaneLoop {
             self.expired_at = now.boot;
             turns.iter().for_each(|partition| self.expire(*partition, now));
             let desks = self.parts.values().filter_map(|part| part.desk.as_ref());
-            self.line.connector.backlog_is(self.lane, desks.map(Desk::backlog).sum());
+            self.line.route.connector.backlog_is(self.lane, desks.map(Desk::backlog).sum());
         }
         let mut sent = true;
         while sent && self.calls < self.settings.calls_at_once {
@@ -57,8 +57,8 @@ impl LaneLoop {
         if !self.desk_to_send(partition).is_some_and(|desk| desk.has_ready()) {
             return false;
         }
-        let connector = Arc::clone(&self.line.connector);
-        let admitted = connector.admits(self.lane, self.line.magfa.call_messages());
+        let connector = Arc::clone(&self.line.route.connector);
+        let admitted = connector.admits(self.lane, self.line.route.magfa.call_messages());
         if admitted == 0 {
             return false;
         }
@@ -126,7 +126,7 @@ impl LaneLoop {
 
     /// What waited long enough: retries are ready, look-ups are made.
     fn wait_over(&mut self, partition: i32, boot: i64) {
-        let connector = Arc::clone(&self.line.connector);
+        let line = Arc::clone(&self.line);
         let Some(part) = self.parts.get_mut(&partition).filter(|part| part.drained.is_none()) else { return };
         let Some(desk) = part.desk.as_mut() else { return };
         desk.retry_due(boot);
@@ -136,7 +136,9 @@ impl LaneLoop {
         }
         while self.questions < self.settings.questions_at_once {
             let Some(message) = desk.next_look_up(boot) else { break };
-            if !connector.admits_look_up() {
+            // Where nobody is left to be asked, that is the answer.
+            let link = line.link(message.elsewhere.as_deref());
+            if link.is_some_and(|link| !link.connector.admits_look_up()) {
                 let wait = Wait { at: boot, why: Why::LookUp, code: 0 };
                 desk.wait(message.chunk.id, message.position, wait);
                 break;
@@ -203,6 +205,7 @@ impl LaneLoop {
                 }
             }
             Ended::NoAnswer(message) => self.no_answer(partition, message),
+            Ended::NobodyToAsk(message) => self.close(partition, vec![message], Outcome::LeftToReceipt),
             Ended::AskLater(message) => self.wait_after(partition, &message, Why::LookUp),
             // No bytes went out. Should the hold come back, or never have been lost, they are
             // tried again; else the owner takes the partition away.
@@ -264,7 +267,9 @@ impl LaneLoop {
     /// A look-up without answer is tried again; in the end a receipt must tell. An operator
     /// that answers nobody is not the end, as long as there is time.
     fn no_answer(&mut self, partition: i32, message: Leaving) {
-        if self.line.connector.is_unreachable() && self.now().unix < message.chunk.send_by {
+        let unreachable =
+            self.line.link(message.elsewhere.as_deref()).is_some_and(|link| link.connector.is_unreachable());
+        if unreachable && self.now().unix < message.chunk.send_by {
             return self.wait_after(partition, &message, Why::LookUp);
         }
         let (max, after) = (self.settings.look_ups_max, self.settings.look_up_after_ms);

@@ -4,7 +4,7 @@
 use crate::call::{Ended, Hold, Line};
 use crate::config::Settings;
 use crate::deferred::Stock;
-use crate::desk::{Came, Desk, Paid};
+use crate::desk::{Came, Desk, Paid, Stand};
 use crate::metrics::Meters;
 use crate::poll::Held;
 use crate::scan::Scan;
@@ -277,14 +277,15 @@ impl LaneLoop {
                 return self.begin_at(lease, stored);
             }
         };
-        let grace = self.line.magfa.call_timeout().as_millis();
+        let grace = self.line.longest_call().as_millis();
         part.look_up_at = clock::boot_ms() + i64::try_from(grace).unwrap_or(i64::MAX) + 1_000;
         part.look_again_due = began.scan.has_open();
         part.fence = began.fence;
         let Stored { frontier, last_source, .. } = part.stored;
         let look_up_at = part.look_up_at;
-        let mut desk =
-            Desk::new(frontier, last_source, began.fence + 1, began.scan, began.scan_until, began.ahead);
+        let route = Arc::from(self.line.route.connector.name.as_str());
+        let stood = Stand { frontier, last_source, point: began.fence + 1 };
+        let mut desk = Desk::new(route, stood, began.scan, began.scan_until, began.ahead);
         for row in began.rows {
             if let Err(error) = desk.load(row, now, look_up_at) {
                 return self.stop_part(partition, CANNOT_BEGIN, &format!("a deferred chunk: {error:#}"));

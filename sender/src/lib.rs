@@ -32,7 +32,7 @@ pub use config::{MagfaSettings, Routes, Settings};
 
 use anyhow::Context;
 use attempts::Writer;
-use call::Line;
+use call::{Line, Link};
 use connector::Connector;
 use domain::lane::Lane;
 use keeper::Keeper;
@@ -70,24 +70,10 @@ const CHANGES_MAX: usize = 128;
 pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
     let mut loops = Vec::new();
     let heard = Arc::new(Heard::new(common.pools.common().clone()));
-    let mut connectors: BTreeMap<String, Arc<Connector>> = BTreeMap::new();
+    let connectors = all_connectors(common, settings);
     for lane in Lane::ALL {
-        let topic = common.topics.of(Stage::Billed, lane);
-        let (consumer, records) = Consumer::new(&common.kafka, &settings.consumer, vec![topic])?;
-        let (name, poll, thread) = names(lane);
-        lifecycle.spawn_thread(
-            thread,
-            Phase::Flush,
-            move |stop| Ok(consumer.run(|| stop.is_requested())?),
-        )?;
-        let (changes, receiver) = mpsc::channel(CHANGES_MAX);
-        let (beat, line) = (Beat::new(), Arc::new(line(common, settings, lane, &mut connectors, &heard)?));
-        let held = Held::default();
-        let poller = Poller::new(common, settings, lane, Arc::clone(&line), held.clone());
-        let lane_loop = LaneLoop::new(common, settings, lane, records, receiver, beat.clone(), line, held);
-        lifecycle.spawn(name, Phase::Flush, |stop| lane_loop.run(stop));
-        lifecycle.spawn(poll, Phase::Drain, |stop| poller.run(stop));
-        loops.push(RoleLoop { changes, beat });
+        let start = || start_lane(common, settings, lane, &connectors, Arc::clone(&heard), lifecycle);
+        loops.push(common.threads.start(lane, start)??);
     }
     let mut keeper = Keeper::new(common.pools.common(), &common.standing);
     for connector in connectors.into_values() {
@@ -101,23 +87,58 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
     Ok(())
 }
 
-/// A lane's own way to its connector and to Kafka. The gate before a connector is shared.
+/// A lane's consumer, loop and poller, with its own way to its connector and to Kafka.
+fn start_lane(
+    common: &Common,
+    settings: &Settings,
+    lane: Lane,
+    connectors: &BTreeMap<String, Arc<Connector>>,
+    heard: Arc<Heard>,
+    lifecycle: &mut Lifecycle,
+) -> anyhow::Result<RoleLoop> {
+    let topic = common.topics.of(Stage::Billed, lane);
+    let (consumer, records) = Consumer::new(&common.kafka, &settings.consumer, vec![topic])?;
+    let (name, poll, thread) = names(lane);
+    lifecycle.spawn_thread(thread, Phase::Flush, move |stop| Ok(consumer.run(|| stop.is_requested())?))?;
+    let (changes, receiver) = mpsc::channel(CHANGES_MAX);
+    let (beat, held) = (Beat::new(), Held::default());
+    let line = Arc::new(line(common, settings, lane, connectors, heard)?);
+    let poller = Poller::new(common, settings, lane, Arc::clone(&line), held.clone());
+    let lane_loop = LaneLoop::new(common, settings, lane, records, receiver, beat.clone(), line, held);
+    lifecycle.spawn(name, Phase::Flush, |stop| lane_loop.run(stop));
+    lifecycle.spawn(poll, Phase::Drain, |stop| poller.run(stop));
+    Ok(RoleLoop { changes, beat })
+}
+
+/// The configured connectors, each with the gate that all lanes share.
+fn all_connectors(common: &Common, settings: &Settings) -> BTreeMap<String, Arc<Connector>> {
+    let new = |(name, of): (&String, &MagfaSettings)| {
+        let connector = Connector::new(name, &of.limits, of.call_timeout_ms, &common.health);
+        (name.clone(), Arc::new(connector))
+    };
+    settings.connectors.iter().map(new).collect()
+}
+
+/// A lane's ways to all operators and to Kafka.
 fn line(
     common: &Common,
     settings: &Settings,
     lane: Lane,
-    connectors: &mut BTreeMap<String, Arc<Connector>>,
-    heard: &Arc<Heard>,
+    connectors: &BTreeMap<String, Arc<Connector>>,
+    heard: Arc<Heard>,
 ) -> anyhow::Result<Line> {
+    let connections = settings.calls_at_once + settings.questions_at_once;
+    let mut links = BTreeMap::new();
+    for (name, connector) in connectors {
+        let of = settings.connectors.get(name).with_context(|| format!("no connector {name}"))?;
+        let link = Link { connector: Arc::clone(connector), magfa: Magfa::new(of, connections)? };
+        links.insert(name.clone(), link);
+    }
     let name = settings.routes.of(lane);
-    let of = settings.connectors.get(name).with_context(|| format!("no connector {name}"))?;
-    let new = || Arc::new(Connector::new(name, &of.limits, of.call_timeout_ms, &common.health));
-    let connector = Arc::clone(connectors.entry(name.to_owned()).or_insert_with(new));
+    let route = links.remove(name).with_context(|| format!("no connector {name}"))?;
     let standing = common.standing.clone();
     let writer = Writer::new(&common.kafka, settings.linger_ms(lane), &common.topics, lane, standing)?;
-    let connections = settings.calls_at_once + settings.questions_at_once;
-    let magfa = Magfa::new(of, connections)?;
-    Ok(Line { connector, magfa, heard: Arc::clone(heard), writer: Arc::new(writer) })
+    Ok(Line { route, others: links, heard, writer: Arc::new(writer) })
 }
 
 const fn names(lane: Lane) -> (&'static str, &'static str, &'static str) {

@@ -100,8 +100,7 @@ impl Poller {
     fn ask(&mut self) {
         let least = if self.places.is_open() { STATUSES_MAX } else { 1 };
         while self.queue.len() >= least && self.under_way.has_room() {
-            let call = self.queue.drain(..self.queue.len().min(STATUSES_MAX)).collect();
-            self.under_way.ask(call);
+            self.under_way.ask(next_call(&mut self.queue));
         }
     }
 
@@ -157,6 +156,14 @@ impl Poller {
         }
         Ok(())
     }
+}
+
+/// What is asked next: of one operator, up to the number of ids that one call takes.
+fn next_call(queue: &mut VecDeque<Asked>) -> Vec<Asked> {
+    let whom = queue.front().and_then(|asked| asked.connector().cloned());
+    let same = queue.iter().take(STATUSES_MAX).take_while(|asked| asked.connector() == whom.as_ref());
+    let length = same.count();
+    queue.drain(..length).collect()
 }
 
 fn places(page: &[Due]) -> Vec<Place> {

@@ -8,6 +8,7 @@ use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::outcome::Outcome;
 use std::collections::HashMap;
+use std::sync::Arc;
 use wire::attempt::{Attempt, AttemptKind, IntentSlice, OutcomeSlice};
 
 /// Where one message stands.
@@ -34,6 +35,8 @@ struct Message {
 #[derive(Clone, Debug)]
 pub(crate) struct Past {
     messages: Vec<Message>,
+    /// Which messages had their last attempt by which connector.
+    by: Vec<(Arc<str>, Bits)>,
     /// The offset of the first intent of the chunk.
     pub(crate) first_intent: i64,
 }
@@ -48,7 +51,23 @@ pub(crate) struct Scan {
 impl Past {
     fn new(size: u16, offset: i64) -> Self {
         let untried = Message { attempt: 0, stands: Stands::Untried };
-        Past { messages: vec![untried; usize::from(size)], first_intent: offset }
+        Past { messages: vec![untried; usize::from(size)], by: Vec::new(), first_intent: offset }
+    }
+
+    /// The connector of the message's last attempt, where it has one.
+    pub(crate) fn by(&self, position: u8) -> Option<Arc<str>> {
+        self.by.iter().find(|(_, bits)| bits.contains(position)).map(|(by, _)| Arc::clone(by))
+    }
+
+    fn went_by(&mut self, connector: &Arc<str>, went: Bits) {
+        for (_, bits) in &mut self.by {
+            *bits = bits.minus(went);
+        }
+        self.by.retain(|(_, bits)| !bits.is_empty());
+        match self.by.iter_mut().find(|(by, _)| by == connector) {
+            Some((_, bits)) => *bits = bits.union(went),
+            None => self.by.push((Arc::clone(connector), went)),
+        }
     }
 
     /// Where the message at `position` stands.
@@ -84,8 +103,9 @@ impl Scan {
         self.fence = self.fence.max(record.epoch);
         match record.kind {
             AttemptKind::Fence => {}
-            AttemptKind::Intent { slices, .. } => {
-                slices.iter().for_each(|slice| self.intent(offset, slice, void));
+            AttemptKind::Intent { connector, slices } => {
+                let connector = Arc::from(connector);
+                slices.iter().for_each(|slice| self.intent(offset, &connector, slice, void));
             }
             AttemptKind::Outcomes { slices, .. } => {
                 slices.iter().for_each(|slice| self.outcomes(offset, slice, void));
@@ -130,9 +150,12 @@ impl Scan {
         self.chunks.values().any(|past| past.messages.iter().any(|message| message.stands == Stands::Open))
     }
 
-    fn intent(&mut self, offset: i64, slice: &IntentSlice, void: bool) {
+    fn intent(&mut self, offset: i64, connector: &Arc<str>, slice: &IntentSlice, void: bool) {
         let past =
             self.chunks.entry(slice.of.chunk).or_insert_with(|| Past::new(slice.of.chunk_size, offset));
+        if !void {
+            past.went_by(connector, slice.bits);
+        }
         for position in slice.bits.iter() {
             let Some(message) = past.messages.get_mut(usize::from(position)) else { continue };
             message.attempt = message.attempt.max(slice.of.attempt);

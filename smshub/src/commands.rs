@@ -15,7 +15,7 @@ pub(crate) mod topics;
 pub(crate) mod trace;
 
 use crate::cli::{Cli, Command};
-use crate::settings::{RuntimeSettings, Settings};
+use crate::settings::Settings;
 use anyhow::Context;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     settings.check()?;
     // reqwest takes the process's choice of cryptography; a second choice is no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = runtime(&settings.runtime).context("the system gives no threads")?;
+    let runtime = settings.runtime.runtime().context("the system gives no threads")?;
     let code = runtime.block_on(dispatch(cli.command, settings));
     runtime.shutdown_timeout(LINGER);
     code
@@ -52,12 +52,4 @@ async fn dispatch(command: Command, settings: Settings) -> anyhow::Result<ExitCo
         Command::Audit(args) => audit::run(&args, &settings).await,
         Command::Trace(args) => trace::run(&args, &settings).await,
     }
-}
-
-fn runtime(settings: &RuntimeSettings) -> std::io::Result<tokio::runtime::Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if settings.worker_threads > 0 {
-        builder.worker_threads(settings.worker_threads);
-    }
-    builder.max_blocking_threads(settings.blocking_threads).enable_all().thread_name("smshub").build()
 }

@@ -24,6 +24,7 @@ use platform::ownership::{DataFolder, IdSource, Registration, heartbeat};
 use platform::postgres::pulse;
 use platform::role::Common;
 use platform::telemetry::{install_recorder, upkeep};
+use platform::threads::Threads;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +78,7 @@ pub(crate) async fn run(settings: Settings, targets: &Targets) -> anyhow::Result
         health: health.clone(),
         pools: pools.clone(),
         standing,
+        threads: Arc::new(Threads::new(&settings.runtime).context("the system gives no threads")?),
     };
     let shown =
         Management { health, metrics: metrics.clone(), stopping: lifecycle.stop(Phase::StopAccepting) };

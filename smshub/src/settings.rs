@@ -11,6 +11,7 @@ use platform::lifecycle::Budgets;
 use platform::ownership::OwnershipSettings;
 use platform::postgres::PostgresSettings;
 use platform::telemetry::LogSettings;
+use platform::threads::ThreadSettings;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,7 +24,7 @@ const DEFAULTS: &str = include_str!("../defaults.toml");
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Settings {
     pub(crate) log: LogSettings,
-    pub(crate) runtime: RuntimeSettings,
+    pub(crate) runtime: ThreadSettings,
     pub(crate) management: ManagementSettings,
     pub(crate) shutdown: Budgets,
     pub(crate) postgres: PostgresSettings,
@@ -33,16 +34,6 @@ pub(crate) struct Settings {
     pub(crate) billing_consumer: billing_consumer::Settings,
     pub(crate) sender: sender::Settings,
     pub(crate) dlr_reconciler: dlr_reconciler::Settings,
-}
-
-/// The threads of the process.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RuntimeSettings {
-    /// Threads that run tasks; 0: as many as there are cores.
-    pub(crate) worker_threads: usize,
-    /// Threads for what blocks, at most.
-    pub(crate) blocking_threads: usize,
 }
 
 /// The management port.

@@ -32,7 +32,8 @@ pub struct Gateway {
     pub schema: Schema,
     /// The operator.
     pub operator: Arc<Operator>,
-    kafka: KafkaSettings,
+    /// The topics.
+    pub kafka: KafkaSettings,
     binary: PathBuf,
     folder: TempDir,
     operator_url: String,

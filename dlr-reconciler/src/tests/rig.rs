@@ -14,6 +14,7 @@ use platform::kafka::topics::{TopicAdmin, Topics};
 use platform::lifecycle::{Budgets, Failure, Lifecycle, Phase};
 use platform::ownership::{DataFolder, OwnershipSettings, Registration, Role, heartbeat};
 use platform::role::Common;
+use platform::threads::Threads;
 use sqlx::{AssertSqlSafe, PgPool};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -105,6 +106,7 @@ impl Rig {
             standing,
             ownership,
             health: Health::new(),
+            threads: Arc::new(Threads::shared()),
         };
         let budgets = Budgets {
             stop_accepting_ms: 5_000,

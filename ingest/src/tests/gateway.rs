@@ -13,6 +13,7 @@ use platform::kafka::topics::{TopicAdmin, Topics};
 use platform::lifecycle::Stop;
 use platform::ownership::{DataFolder, IdSource, Registration, Role, heartbeat};
 use platform::role::Common;
+use platform::threads::Threads;
 use serde_json::Value;
 use testkit::postgres::Schema;
 use tokio::task::JoinHandle;
@@ -86,6 +87,7 @@ impl Gateway {
             standing,
             ownership,
             health: Health::new(),
+            threads: Arc::new(Threads::shared()),
         };
         let app = Arc::new(App::new(&common, &settings, Arc::clone(&ids)).unwrap());
         app.tariffs.read(schema.pools().common()).await.unwrap();

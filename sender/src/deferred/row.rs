@@ -4,9 +4,12 @@ use bytes::Bytes;
 use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::time::UnixMillis;
+use std::sync::Arc;
 
-/// The first octet of the stored messages.
-const VERSION: u8 = 1;
+/// The first octet of the stored messages: connectors follow, then messages that name them.
+const VERSION: u8 = 2;
+/// Without connectors: messages went by the only route that there was.
+const VERSION_WITHOUT_CONNECTORS: u8 = 1;
 const MESSAGE_OCTETS: usize = 15;
 
 /// Why a message waits.
@@ -33,7 +36,7 @@ impl Why {
 }
 
 /// A message that waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Waiting {
     /// Its position in the chunk.
     pub(crate) position: u8,
@@ -49,6 +52,8 @@ pub(crate) struct Waiting {
     pub(crate) code: i16,
     /// Until when.
     pub(crate) due: UnixMillis,
+    /// The connector that is to be asked about it, where it waits for that.
+    pub(crate) by: Option<Arc<str>>,
 }
 
 /// A chunk that waits.
@@ -89,43 +94,89 @@ impl Row {
     }
 }
 
-/// The messages as they are stored.
+/// The messages as they are stored: the names of connectors, each behind its length, and of
+/// each message its octets and which of these it went by (zero: none).
 pub(super) fn encode(messages: &[Waiting]) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(1 + messages.len() * MESSAGE_OCTETS);
+    let mut names: Vec<&str> = Vec::new();
+    for by in messages.iter().filter_map(|message| message.by.as_deref()) {
+        if !names.contains(&by) {
+            names.push(by);
+        }
+    }
+    let mut octets = Vec::with_capacity(2 + messages.len() * (MESSAGE_OCTETS + 1) + names.len() * 16);
     octets.push(VERSION);
+    // A chunk has at most 256 messages, and hardly ever more than one connector.
+    names.truncate(usize::from(u8::MAX));
+    octets.push(u8::try_from(names.len()).unwrap_or(u8::MAX));
+    for name in &names {
+        let name = name.get(..usize::from(u8::MAX)).unwrap_or(name);
+        octets.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        octets.extend_from_slice(name.as_bytes());
+    }
     for message in messages {
-        let Waiting { position, attempt, tries, questions, why, code, due } = message;
+        let Waiting { position, attempt, tries, questions, why, code, due, by } = message;
         octets.extend_from_slice(&[*position, *attempt, *tries, *questions, why.code()]);
         octets.extend_from_slice(&code.to_be_bytes());
         octets.extend_from_slice(&due.0.to_be_bytes());
+        let by = by.as_deref().and_then(|by| names.iter().position(|name| *name == by));
+        octets.push(by.and_then(|by| u8::try_from(by + 1).ok()).unwrap_or(0));
     }
     octets
 }
 
 /// The messages that were stored.
 pub(super) fn decode(octets: &[u8]) -> Result<Vec<Waiting>, Corrupt> {
-    let Some((&VERSION, rest)) = octets.split_first() else { return Err(Corrupt) };
-    let (messages, []) = rest.as_chunks::<MESSAGE_OCTETS>() else { return Err(Corrupt) };
-    messages.iter().map(decode_one).collect()
+    match octets.split_first() {
+        Some((&VERSION, rest)) => {
+            let (names, rest) = decode_names(rest)?;
+            let (messages, []) = rest.as_chunks::<{ MESSAGE_OCTETS + 1 }>() else { return Err(Corrupt) };
+            let one = |[message @ .., by]: &[u8; MESSAGE_OCTETS + 1]| {
+                let by = usize::from(*by).checked_sub(1);
+                let by = by.map(|by| names.get(by).cloned().ok_or(Corrupt)).transpose()?;
+                Ok(Waiting { by, ..decode_one(message)? })
+            };
+            messages.iter().map(one).collect()
+        }
+        Some((&VERSION_WITHOUT_CONNECTORS, rest)) => {
+            let (messages, []) = rest.as_chunks::<MESSAGE_OCTETS>() else { return Err(Corrupt) };
+            messages.iter().map(decode_one).collect()
+        }
+        _ => Err(Corrupt),
+    }
+}
+
+fn decode_names(octets: &[u8]) -> Result<(Vec<Arc<str>>, &[u8]), Corrupt> {
+    let (count, mut rest) = octets.split_first().ok_or(Corrupt)?;
+    let mut names = Vec::new();
+    for _ in 0..*count {
+        let (length, behind) = rest.split_first().ok_or(Corrupt)?;
+        let (name, behind) = behind.split_at_checked(usize::from(*length)).ok_or(Corrupt)?;
+        names.push(Arc::from(str::from_utf8(name).map_err(|_| Corrupt)?));
+        rest = behind;
+    }
+    Ok((names, rest))
 }
 
 fn decode_one(octets: &[u8; MESSAGE_OCTETS]) -> Result<Waiting, Corrupt> {
     let [position, attempt, tries, questions, why, c0, c1, due @ ..] = *octets;
     let why = Why::ALL.into_iter().find(|known| known.code() == why).ok_or(Corrupt)?;
     let (code, due) = (i16::from_be_bytes([c0, c1]), UnixMillis(i64::from_be_bytes(due)));
-    Ok(Waiting { position, attempt, tries, questions, why, code, due })
+    Ok(Waiting { position, attempt, tries, questions, why, code, due, by: None })
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
 
     fn waiting() -> impl Strategy<Value = Waiting> {
         let counts = (any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
-        (counts, 0usize..3, any::<i16>(), any::<i64>()).prop_map(|(counts, why, code, due)| {
+        let by = prop::sample::select(vec![None, Some("magfa"), Some("کاوه‌نگار"), Some("")]);
+        (counts, 0usize..3, any::<i16>(), any::<i64>(), by).prop_map(|(counts, why, code, due, by)| {
             let (position, attempt, tries, questions) = counts;
-            Waiting { position, attempt, tries, questions, why: Why::ALL[why], code, due: UnixMillis(due) }
+            let (why, due, by) = (Why::ALL[why], UnixMillis(due), by.map(Arc::from));
+            Waiting { position, attempt, tries, questions, why, code, due, by }
         })
     }
 
@@ -138,8 +189,19 @@ mod tests {
         #[test]
         fn what_was_not_stored_by_us_is_refused_or_read_but_never_a_panic(octets in prop::collection::vec(any::<u8>(), 0..64)) {
             if let Ok(messages) = decode(&octets) {
-                prop_assert_eq!(encode(&messages), octets);
+                prop_assert_eq!(decode(&encode(&messages)), Ok(messages));
             }
         }
+    }
+
+    #[test]
+    fn rows_of_before_there_were_several_connectors_are_read() {
+        let stored = [1, 7, 2, 1, 0, 2, 0, 15, 0, 0, 0, 0, 0, 0, 3, 232];
+        let read = decode(&stored).unwrap();
+        let due = UnixMillis(1_000);
+        let why = Why::LookUp;
+        let expected =
+            Waiting { position: 7, attempt: 2, tries: 1, questions: 0, why, code: 15, due, by: None };
+        assert_eq!(read, [expected]);
     }
 }

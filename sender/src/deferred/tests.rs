@@ -18,7 +18,16 @@ fn id(number: i64) -> ChunkId {
 /// A chunk of which two messages wait until so many milliseconds from now.
 fn row(number: i64, in_ms: i64, why: Why) -> Row {
     let due = clock::unix_now().plus(in_ms);
-    let waiting = |position| Waiting { position, attempt: 3, tries: 2, questions: 1, why, code: 31, due };
+    let waiting = |position| Waiting {
+        position,
+        attempt: 3,
+        tries: 2,
+        questions: 1,
+        why,
+        code: 31,
+        due,
+        by: Some("magfa".into()),
+    };
     Row {
         chunk: id(number),
         account: 7,
@@ -67,7 +76,7 @@ async fn rows_are_rewritten_deleted_and_counted() {
     keep(&mut connection, &[(0, &first), (0, &row(2, -1, Why::Dead))]).await;
     let counted = stock(&mut connection, Lane::Bulk, &[0, 1]).await.unwrap();
     assert_eq!(counted, [(0, Stock { rows: 2, octets: 20, dead: 1 })].into());
-    let later = Row { messages: vec![row(1, 5_000, Why::Dead).messages[0]], ..first };
+    let later = Row { messages: row(1, 5_000, Why::Dead).messages, ..first };
     keep(&mut connection, &[(0, &later)]).await;
     assert_eq!(of_chunks(&mut connection, &[id(1)]).await.unwrap(), [(0, later)]);
     let done = Changes { delete: vec![id(1), id(2)], ..Changes::default() };

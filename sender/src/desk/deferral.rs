@@ -40,7 +40,7 @@ impl Desk {
         for id in waiting {
             let Some(flight) = self.flights.remove(&id) else { continue };
             let Some(work) = flight.work else { continue };
-            self.unsaved.rows.insert(id, Some(work.row(flight.offset, now)));
+            self.unsaved.rows.insert(id, Some(work.row(flight.offset, now, &self.route)));
             self.unsaved.orders.extend(flight.orders);
             if !flight.from_table {
                 self.leave(flight.offset);
@@ -80,7 +80,7 @@ impl Desk {
         };
         let past = self.scan.remove(id);
         let waiting = row.messages.clone();
-        let flight = Flight::of_row(row, Arc::new(chunk), past.as_ref());
+        let flight = Flight::of_row(row, Arc::new(chunk), past.as_ref(), &self.route);
         let open = flight.work.as_ref().map_or(Bits::EMPTY, |work| work.open);
         self.flights.insert(id, flight);
         for message in waiting.iter().filter(|message| open.contains(message.position)) {

@@ -36,7 +36,7 @@ pub(super) struct Work {
 }
 
 /// What is known of one message.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Message {
     /// The number of its last attempt.
     pub(super) attempt: u8,
@@ -46,16 +46,20 @@ pub(super) struct Message {
     pub(super) questions: u8,
     /// What it waits for, where it does.
     pub(super) waits: Option<Wait>,
+    /// The connector of the last attempt, where that is another than the route of now.
+    pub(super) elsewhere: Option<Arc<str>>,
 }
 
 impl Flight {
     /// A chunk that arrives, with what a scan found of it.
-    pub(super) fn new(offset: i64, paid: Paid, past: Option<&Past>) -> Self {
+    pub(super) fn new(offset: i64, paid: Paid, past: Option<&Past>, route: &str) -> Self {
         let closed = past.map_or(Bits::EMPTY, |past| past.bits(Stands::Closed));
-        let attempt = |position| past.map_or(0, |past| past.attempt(position));
-        let messages = (0..=u8::MAX).zip(&paid.chunk.recipients);
-        let messages =
-            messages.map(|(position, _)| Message { attempt: attempt(position), ..Message::default() });
+        let message = |position| Message {
+            attempt: past.map_or(0, |past| past.attempt(position)),
+            elsewhere: past.and_then(|past| past.by(position)).filter(|by| **by != *route),
+            ..Message::default()
+        };
+        let messages = (0..=u8::MAX).zip(&paid.chunk.recipients).map(|(position, _)| message(position));
         let work = Work {
             messages: messages.collect(),
             open: Bits::prefix(usize::from(paid.paid)).minus(closed),
@@ -73,12 +77,15 @@ impl Flight {
     }
 
     /// A chunk from the table, with what a scan found behind its row.
-    pub(super) fn of_row(row: Row, chunk: Arc<Chunk>, past: Option<&Past>) -> Self {
+    pub(super) fn of_row(row: Row, chunk: Arc<Chunk>, past: Option<&Past>, route: &str) -> Self {
         let mut messages = vec![Message::default(); chunk.len()];
         for waiting in &row.messages {
             let Some(message) = messages.get_mut(usize::from(waiting.position)) else { continue };
             let attempt = past.map_or(0, |past| past.attempt(waiting.position)).max(waiting.attempt);
-            *message = Message { attempt, tries: waiting.tries, questions: waiting.questions, waits: None };
+            let by = past.and_then(|past| past.by(waiting.position)).or_else(|| waiting.by.clone());
+            let elsewhere = by.filter(|by| **by != *route);
+            let (tries, questions) = (waiting.tries, waiting.questions);
+            *message = Message { attempt, tries, questions, waits: None, elsewhere };
         }
         let closed = past.map_or(Bits::EMPTY, |past| past.bits(Stands::Closed));
         let open: Bits = row.messages.iter().map(|message| message.position).collect();
@@ -99,15 +106,18 @@ impl Work {
         let message = self.messages.get_mut(usize::from(position));
         let attempt = message.map_or(1, |message| {
             message.attempt = message.attempt.saturating_add(1);
+            message.elsewhere = None;
             message.attempt
         });
-        Leaving { chunk: Arc::clone(&self.chunk), position, attempt }
+        Leaving { chunk: Arc::clone(&self.chunk), position, attempt, elsewhere: None }
     }
 
     /// The message as it leaves with its last attempt.
     pub(super) fn as_it_is(&self, position: u8) -> Leaving {
-        let attempt = self.message(position).map_or(1, |message| message.attempt.max(1));
-        Leaving { chunk: Arc::clone(&self.chunk), position, attempt }
+        let message = self.message(position);
+        let attempt = message.map_or(1, |message| message.attempt.max(1));
+        let elsewhere = message.and_then(|message| message.elsewhere.clone());
+        Leaving { chunk: Arc::clone(&self.chunk), position, attempt, elsewhere }
     }
 
     pub(super) fn message(&self, position: u8) -> Option<&Message> {
@@ -130,7 +140,7 @@ impl Work {
     }
 
     /// The row that says where its messages stand: all of them wait.
-    pub(super) fn row(&self, offset: i64, now: Now) -> Row {
+    pub(super) fn row(&self, offset: i64, now: Now, route: &Arc<str>) -> Row {
         let waiting = |position| {
             let message = self.message(position)?;
             let wait = message.waits?;
@@ -140,7 +150,10 @@ impl Work {
                 Why::Retry | Why::LookUp => now.unix.plus(wait.at - now.boot),
             };
             let Message { attempt, tries, questions, .. } = *message;
-            Some(Waiting { position, attempt, tries, questions, why: wait.why, code: wait.code, due })
+            // Only a message whose outcome is unknown is asked about, and only where it went.
+            let went_by = || message.elsewhere.clone().unwrap_or_else(|| Arc::clone(route));
+            let by = (wait.why == Why::LookUp).then(went_by);
+            Some(Waiting { position, attempt, tries, questions, why: wait.why, code: wait.code, due, by })
         };
         Row {
             chunk: self.chunk.id,

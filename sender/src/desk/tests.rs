@@ -4,6 +4,7 @@
 mod model;
 
 use super::*;
+use crate::deferred::Row;
 use crate::scan::Scan;
 use domain::lane::Lane;
 use domain::phone::Msisdn;
@@ -11,6 +12,9 @@ use domain::text::Encoding;
 use platform::kafka::budget::Budget;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use wire::Version;
+use wire::attempt::{Attempt, AttemptKind, IntentSlice, SliceOf};
+use wire::billed::{Answer, answer};
 use wire::submitted::Text;
 
 const SEND_BY: UnixMillis = UnixMillis(1_000_000);
@@ -40,6 +44,12 @@ fn chunk(number: i64, recipients: Vec<u64>) -> Arc<Chunk> {
 
 fn paid(budget: &Arc<Budget>, chunk: &Arc<Chunk>, paid: u16) -> Option<Paid> {
     Some(Paid { chunk: Arc::clone(chunk), paid, record: Bytes::new(), charge: budget.charge(1) })
+}
+
+/// A desk at this offset of sms.billed, with nothing behind it.
+fn desk(frontier: i64) -> Desk {
+    let stood = Stand { frontier, last_source: frontier - 1, point: 0 };
+    Desk::new("magfa".into(), stood, Scan::default(), 0, BTreeSet::new())
 }
 
 fn retry(at: i64) -> Wait {
@@ -168,7 +178,7 @@ proptest! {
     fn nothing_is_passed_over(steps in prop::collection::vec(step(), 1..120)) {
         let budget = Budget::new(1_000, 1_000_000);
         let mut world = World {
-            desk: Desk::new(0, -1, 0, Scan::default(), 0, BTreeSet::new()),
+            desk: desk(0),
             budget: Arc::clone(&budget),
             open: BTreeMap::new(), intents: HashMap::new(), calls: vec![],
             attempts_end: 0, billed_end: 0, now: 0,
@@ -210,7 +220,7 @@ proptest! {
 #[test]
 fn a_hole_is_refused_and_a_repetition_is_passed() {
     let budget = Budget::new(10, 10);
-    let mut desk = Desk::new(5, 4, 0, Scan::default(), 0, BTreeSet::new());
+    let mut desk = self::desk(5);
     let one = chunk(1, vec![1]);
     assert_eq!(desk.take(5, 6, paid(&budget, &one, 1), 0), Err(DeskError::Hole { last: 4, found: 6 }));
     assert_eq!(desk.take(5, 5, None, 0), Ok(Came::New));
@@ -222,7 +232,7 @@ fn a_hole_is_refused_and_a_repetition_is_passed() {
 #[test]
 fn what_is_late_expires_and_is_not_sent() {
     let budget = Budget::new(10, 10);
-    let mut desk = Desk::new(0, -1, 0, Scan::default(), 0, BTreeSet::new());
+    let mut desk = self::desk(0);
     let one = chunk(1, vec![1, 2]);
     desk.take(0, 0, paid(&budget, &one, 2), 0).unwrap();
     assert!(desk.next_call(100, SEND_BY).is_empty());
@@ -237,7 +247,7 @@ fn what_is_late_expires_and_is_not_sent() {
 #[test]
 fn the_one_does_not_wait_for_the_other() {
     let budget = Budget::new(10, 10);
-    let mut desk = Desk::new(0, -1, 0, Scan::default(), 0, BTreeSet::new());
+    let mut desk = self::desk(0);
     let (one, two) = (chunk(1, vec![1, 2]), chunk(2, vec![3]));
     desk.take(0, 0, paid(&budget, &one, 2), 0).unwrap();
     desk.take(1, 1, paid(&budget, &two, 1), 0).unwrap();
@@ -256,11 +266,58 @@ fn the_one_does_not_wait_for_the_other() {
 #[test]
 fn what_expires_together_is_bounded() {
     let budget = Budget::new(100, 100);
-    let mut desk = Desk::new(0, -1, 0, Scan::default(), 0, BTreeSet::new());
+    let mut desk = self::desk(0);
     for offset in 0..8 {
         let many = chunk(offset, (0..200).collect());
         desk.take(offset, offset, paid(&budget, &many, 200), 0).unwrap();
     }
     let expired: Vec<usize> = (0..3).map(|_| desk.expired(SEND_BY).len()).collect();
     assert_eq!(expired, [EXPIRED_MAX, 600, 0]);
+}
+
+/// Whether it was taken by one operator says nothing of another: who is asked is whoever had the
+/// last attempt, whatever the routes are by then.
+#[test]
+fn who_is_asked_is_whoever_had_the_last_attempt() {
+    let budget = Budget::new(1_000, 1_000_000);
+    let chunk = chunk(0, vec![1, 2, 3]);
+    let of = |attempt| SliceOf { account: 1, chunk: chunk.id, chunk_size: 3, part: 0, attempt };
+    let intent = |connector: &str, attempt, positions: &[u8]| {
+        let slice = IntentSlice { of: of(attempt), bits: positions.iter().copied().collect() };
+        let kind = AttemptKind::Intent { connector: connector.into(), slices: vec![slice] };
+        Attempt { epoch: 1, at: UnixMillis(0), kind }
+    };
+    let mut scan = Scan::default();
+    scan.take(0, intent("other", 1, &[0, 1]));
+    scan.take(1, intent("magfa", 2, &[1]));
+    scan.take(2, intent("gone", 1, &[2]));
+    let stood = Stand { frontier: 0, last_source: -1, point: 3 };
+    let mut desk = Desk::new("magfa".into(), stood, scan, 1, BTreeSet::new());
+    desk.take(0, 0, paid(&budget, &chunk, 3), 10).unwrap();
+    let asked = |desk: &mut Desk, now| {
+        let mut asked: Vec<_> = std::iter::from_fn(|| desk.next_look_up(now)).collect();
+        asked.sort_by_key(|message| message.position);
+        asked.into_iter().map(|message| message.elsewhere.map(|by| by.to_string())).collect::<Vec<_>>()
+    };
+    let other = |name: &str| Some(name.to_owned());
+    assert_eq!(asked(&mut desk, 10), [other("other"), None, other("gone")]);
+
+    // Nor does it say anything when the message comes back from the table, and the routes were
+    // changed in between.
+    let now = Now { boot: 20, unix: UnixMillis(20) };
+    for position in 0..3 {
+        desk.wait(chunk.id, position, Wait { at: 50_000, why: Why::LookUp, code: 0 });
+    }
+    desk.defer(now, 1_000, 10);
+    let row = desk.unsaved().rows[&chunk.id].clone().unwrap();
+    let mut later = Desk::new("other".into(), stood, Scan::default(), 0, BTreeSet::new());
+    let record = answer(Version::NEWEST, 0, Answer::Paid(3), &chunk.encode(Version::NEWEST));
+    later.load(Row { record, ..row }, now, 0).unwrap();
+    assert_eq!(asked(&mut later, 60_000), [None, other("magfa"), other("gone")]);
+
+    // A new attempt goes by the route.
+    later.wait(chunk.id, 2, retry(0));
+    later.retry_due(0);
+    let call = later.next_call(1, UnixMillis(0));
+    assert_eq!((call[0].position, call[0].elsewhere.clone()), (2, None));
 }

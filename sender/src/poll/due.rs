@@ -6,6 +6,7 @@ use domain::lane::Lane;
 use sqlx::PgConnection;
 use sqlx::types::chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// A row of `receipt_poll` that is due.
 pub(super) struct Due {
@@ -14,8 +15,15 @@ pub(super) struct Due {
     pub(super) open: Bits,
 }
 
-/// An operator's id, of which attempt, of which position.
-pub(super) type OperatorId = (String, u8, u8);
+/// An operator's id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OperatorId {
+    pub(super) id: String,
+    /// Whose id it is.
+    pub(super) connector: Arc<str>,
+    pub(super) attempt: u8,
+    pub(super) position: u8,
+}
 
 /// For each partition the first rows behind its place, `$5` at most: each a walk along the
 /// index. The time is that of the statement and not `clock_timestamp()`, which is another for
@@ -58,17 +66,21 @@ pub(super) async fn operator_ids(
     connection: &mut PgConnection,
     chunks: Vec<i64>,
 ) -> Result<HashMap<i64, Vec<OperatorId>>, sqlx::Error> {
-    let rows: Vec<(i64, i16, Vec<u8>, String)> = sqlx::query_as(
-        "select chunk_id, attempt, positions, operator_ids from chunk_operator_ids where chunk_id = any($1)",
+    let rows: Vec<(i64, i16, String, Vec<u8>, String)> = sqlx::query_as(
+        "select chunk_id, attempt, connector, positions, operator_ids from chunk_operator_ids where chunk_id = any($1)",
     )
     .bind(chunks)
     .fetch_all(connection)
     .await?;
     let mut of_chunk: HashMap<i64, Vec<OperatorId>> = HashMap::new();
-    for (chunk, attempt, positions, ids) in rows {
+    for (chunk, attempt, connector, positions, ids) in rows {
         let attempt = u8::try_from(attempt).unwrap_or(u8::MAX);
+        let connector: Arc<str> = Arc::from(connector);
         let ids = ids.split('\n').zip(positions).filter(|(id, _)| !id.is_empty());
-        let ids = ids.map(|(id, position)| (id.to_owned(), attempt, position));
+        let ids = ids.map(|(id, position)| {
+            let connector = Arc::clone(&connector);
+            OperatorId { id: id.to_owned(), connector, attempt, position }
+        });
         of_chunk.entry(chunk).or_default().extend(ids);
     }
     Ok(of_chunk)

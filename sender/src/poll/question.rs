@@ -7,6 +7,7 @@ use domain::id::ChunkId;
 use domain::outcome::Receipt;
 use domain::time::UnixMillis;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use wire::receipts::{MessageReceipt, ReceiptSlice, Receipts};
 
 /// One message asked about.
@@ -16,27 +17,28 @@ pub(super) struct Asked {
     pub(super) chunk: ChunkId,
     pub(super) attempt: u8,
     pub(super) position: u8,
-    /// Nothing: there is no id to ask by. Its due time moves on all the same.
-    pub(super) operator_id: Option<String>,
+    /// The id to ask by, and whom. Nothing: there is none. Its due time moves on all the same.
+    pub(super) by: Option<(String, Arc<str>)>,
+}
+
+impl Asked {
+    /// Whom to ask; nothing where there is no id to ask by.
+    pub(super) fn connector(&self) -> Option<&Arc<str>> {
+        self.by.as_ref().map(|(_, connector)| connector)
+    }
 }
 
 /// The open messages of a chunk.
 pub(super) fn asked(partition: i32, chunk: ChunkId, open: Bits, ids: Vec<OperatorId>) -> Vec<Asked> {
     let mut left = open;
     let mut asked = Vec::with_capacity(open.len());
-    for (operator_id, attempt, position) in ids {
+    for OperatorId { id, connector, attempt, position } in ids {
         if left.contains(position) {
             left.remove(position);
-            asked.push(Asked { partition, chunk, attempt, position, operator_id: Some(operator_id) });
+            asked.push(Asked { partition, chunk, attempt, position, by: Some((id, connector)) });
         }
     }
-    asked.extend(left.iter().map(|position| Asked {
-        partition,
-        chunk,
-        attempt: 1,
-        position,
-        operator_id: None,
-    }));
+    asked.extend(left.iter().map(|position| Asked { partition, chunk, attempt: 1, position, by: None }));
     asked
 }
 
@@ -51,8 +53,8 @@ pub(super) fn records(
     let mut slices: BTreeMap<(i32, ChunkId, u8), Vec<MessageReceipt>> = BTreeMap::new();
     for asked in asked {
         let nothing = Polled { receipt: Receipt::Nothing, code: 0 };
-        let id = asked.operator_id.as_ref();
-        let Polled { receipt, code } = id.and_then(|id| polled.get(id)).copied().unwrap_or(nothing);
+        let by = asked.by.as_ref();
+        let Polled { receipt, code } = by.and_then(|(id, _)| polled.get(id)).copied().unwrap_or(nothing);
         let of = (asked.partition, asked.chunk, asked.attempt);
         slices.entry(of).or_default().push(MessageReceipt { position: asked.position, receipt, code });
     }

@@ -70,15 +70,21 @@ impl UnderWay {
 /// Asks the operator. Nothing: it could not be asked.
 async fn question(line: Arc<Line>, asked: Vec<Asked>) -> Option<Answer> {
     let asked_at = Instant::now();
-    let ids: Vec<&str> = asked.iter().filter_map(|asked| asked.operator_id.as_deref()).collect();
-    let polled = if ids.is_empty() { Some(HashMap::new()) } else { line.magfa.poll(&ids).await };
+    let ids: Vec<&str> = asked.iter().filter_map(|asked| asked.by.as_ref()).map(|(id, _)| &**id).collect();
+    // Whoever is not configured any more cannot be asked: the sweep ends what nobody answers.
+    let whom = asked.first().and_then(Asked::connector).map(|connector| &**connector);
+    let link = line.link(whom).filter(|_| !ids.is_empty());
+    let Some(link) = link else {
+        let connector = whom.unwrap_or(&line.route.connector.name);
+        return Some(records(connector, clock::unix_now(), &asked, &HashMap::new()));
+    };
+    let polled = link.magfa.poll(&ids).await;
     if polled.is_none() {
-        tracing::warn!(connector = line.connector.name, "the operator could not be asked for receipts");
+        tracing::warn!(connector = link.connector.name, "the operator could not be asked for receipts");
     }
-    if polled.is_some() && !ids.is_empty() {
-        line.heard.note(&line.connector.name, asked_at).await;
-    }
-    Some(records(&line.connector.name, clock::unix_now(), &asked, &polled?))
+    let polled = polled?;
+    line.heard.note(&link.connector.name, asked_at).await;
+    Some(records(&link.connector.name, clock::unix_now(), &asked, &polled))
 }
 
 /// Hands an answer over to Kafka, of all partitions together, and waits until it is

@@ -19,6 +19,7 @@ const QUEUE_BYTES_MAX: u64 = 2_097_151 << 10;
 pub(super) fn sections(settings: &Settings, violations: &mut Violations) {
     violations.range("runtime.worker_threads", settings.runtime.worker_threads, 0..=256);
     violations.range("runtime.blocking_threads", settings.runtime.blocking_threads, 8..=1_024);
+    violations.range("runtime.bulk_nice", settings.runtime.bulk_nice, 0..=19);
     violations.range("management.lag_every_ms", settings.management.lag_every_ms, 500..=600_000);
     postgres(settings, violations);
     kafka(settings, violations);

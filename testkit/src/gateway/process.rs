@@ -61,14 +61,35 @@ impl Process {
         self.child.wait().expect("it ends");
     }
 
+    /// Stops all of its threads where they are, as a machine does that is suspended or starved
+    /// (SIGSTOP). Its sockets stay open, and time goes on.
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on from where it was frozen (SIGCONT).
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let signalled = Command::new("kill").args([signal, &pid]).status().expect("kill is there");
+        assert!(signalled.success(), "smshub cannot be signalled");
+    }
+
     /// Asks it to stop, and waits. Returns whether it ended well.
     ///
     /// # Panics
     /// Where it does not end.
     pub async fn stop(mut self) -> bool {
-        let pid = self.child.id().to_string();
-        let signalled = Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there");
-        assert!(signalled.success());
+        self.signal("-TERM");
         let deadline = Instant::now() + READY_LIMIT;
         loop {
             if let Some(status) = self.child.try_wait().expect("the child can be asked") {

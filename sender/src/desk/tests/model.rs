@@ -78,7 +78,7 @@ struct Model {
 impl Model {
     fn new() -> Self {
         Model {
-            desk: Desk::new(0, -1, 0, Scan::default(), 0, BTreeSet::new()),
+            desk: desk(0),
             budget: Budget::new(1_000, 1_000_000),
             billed: vec![],
             delivered: 0,
@@ -276,7 +276,10 @@ impl Model {
         let rows: Vec<Row> = scan.chunks().filter_map(|chunk| self.table.get(&chunk)).cloned().collect();
         let Stand { frontier, last_source, .. } = self.stored;
         let ahead = self.table.values().map(|row| row.offset).filter(|offset| *offset >= frontier).collect();
-        self.desk = Desk::new(frontier, last_source, fence + 1, scan, self.billed.len() as i64, ahead);
+        self.desk = {
+            let stood = Stand { frontier, last_source, point: fence + 1 };
+            Desk::new("magfa".into(), stood, scan, self.billed.len() as i64, ahead)
+        };
         let now = self.time();
         for row in rows {
             self.desk.load(row, now, now.boot + 5).unwrap();

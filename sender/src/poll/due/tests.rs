@@ -159,8 +159,11 @@ async fn operators_ids_come_with_attempt_and_position() {
     let mut connection = schema.pool().acquire().await.unwrap();
     let mut ids = operator_ids(&mut connection, vec![256, 512, 768]).await.unwrap();
     drop(connection);
-    let of = |id: &str, attempt, position| (id.to_owned(), attempt, position);
-    ids.get_mut(&256).unwrap().sort();
+    let of = |id: &str, attempt, position| {
+        let (id, connector) = (id.to_owned(), "magfa".into());
+        OperatorId { id, connector, attempt, position }
+    };
+    ids.get_mut(&256).unwrap().sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(ids.remove(&256).unwrap(), [of("a", 1, 0), of("b", 1, 2), of("c", 2, 1)]);
     assert_eq!(ids.remove(&512).unwrap(), [of("d", 1, 6)]);
     assert!(ids.is_empty());

@@ -15,16 +15,17 @@ fn bits(positions: &[u8]) -> Bits {
 }
 
 fn id(id: &str, attempt: u8, position: u8) -> OperatorId {
-    (id.to_owned(), attempt, position)
+    OperatorId { id: id.to_owned(), connector: "magfa".into(), attempt, position }
 }
 
 #[test]
 fn open_messages_are_asked_by_their_ids() {
     let ids = vec![id("a", 1, 0), id("b", 2, 1), id("c", 1, 7)];
     let asked = asked(3, chunk(1), bits(&[1, 4, 7]), ids);
-    let asked: Vec<_> =
-        asked.iter().map(|one| (one.position, one.attempt, one.operator_id.as_deref())).collect();
-    assert_eq!(asked, [(1, 2, Some("b")), (7, 1, Some("c")), (4, 1, None)]);
+    let by = |one: &Asked| one.by.as_ref().map(|(id, connector)| (id.clone(), connector.to_string()));
+    let asked: Vec<_> = asked.iter().map(|one| (one.position, one.attempt, by(one))).collect();
+    let magfa = |id: &str| Some((id.to_owned(), "magfa".to_owned()));
+    assert_eq!(asked, [(1, 2, magfa("b")), (7, 1, magfa("c")), (4, 1, None)]);
 }
 
 #[test]
@@ -59,7 +60,7 @@ fn some_asked() -> impl Strategy<Value = Vec<Asked>> {
             chunk: chunk(number),
             attempt,
             position,
-            operator_id: has_id.then(|| format!("{number}-{position}")),
+            by: has_id.then(|| (format!("{number}-{position}"), "magfa".into())),
         });
         asked.collect()
     })

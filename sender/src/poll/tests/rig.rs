@@ -1,7 +1,7 @@
 //! Tables, topics and an operator of its own.
 
 use crate::attempts::Writer;
-use crate::call::Line;
+use crate::call::{Line, Link};
 use crate::config::{ConnectorLimits, MagfaSettings, Routes, Settings};
 use crate::connector::Connector;
 use crate::magfa::{Magfa, Outgoing, Sent};
@@ -114,7 +114,8 @@ impl Rig {
         let magfa = Magfa::new(&self.settings().connectors["magfa"], 4).unwrap();
         let connector = Connector::new("magfa", &ConnectorLimits::default(), 5_000, &Health::new());
         let heard = Arc::new(Heard::new(self.schema.pools().common().clone()));
-        Arc::new(Line { connector: Arc::new(connector), magfa, heard, writer: Arc::new(writer) })
+        let route = Link { connector: Arc::new(connector), magfa };
+        Arc::new(Line { route, others: BTreeMap::new(), heard, writer: Arc::new(writer) })
     }
 
     async fn standing(&self) -> Arc<Standing> {
@@ -144,7 +145,7 @@ impl Rig {
                 line: "100002",
                 text: "x",
             });
-            for sent in line.magfa.send(&outgoing.collect::<Vec<_>>()).await {
+            for sent in line.route.magfa.send(&outgoing.collect::<Vec<_>>()).await {
                 let Sent::Taken(id) = sent else { panic!("{sent:?}") };
                 ids.push(id);
             }
@@ -171,7 +172,7 @@ impl Rig {
             chunk: ChunkId::new(number << 8).unwrap(),
             attempt: 1,
             position,
-            operator_id: Some("1".into()),
+            by: Some(("1".into(), "magfa".into())),
         });
         asked.collect()
     }
