@@ -6,7 +6,7 @@ mod flight;
 mod ready;
 mod waiting;
 
-use crate::deferred::Why;
+use crate::deferred::{Ahead, Why};
 use crate::scan::{Scan, Stands};
 use bytes::Bytes;
 pub(crate) use deferral::Unsaved;
@@ -18,7 +18,7 @@ use flight::Flight;
 use platform::kafka::budget::Charge;
 use platform::kafka::frontier::{Frontier, FrontierMisuse};
 use ready::Ready;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 pub(crate) use waiting::Wait;
 use waiting::Waiting;
@@ -95,6 +95,9 @@ pub(crate) struct Desk {
     attempts_end: i64,
     /// Offsets of chunks that were in the table when this desk began.
     ahead: BTreeSet<i64>,
+    /// Chunks that came back from the table and ended in front of the frontier: their rows say
+    /// so until it has passed them, because nothing else will.
+    ended: BTreeMap<i64, ChunkId>,
     /// Ready when their time was over.
     over: Vec<(ChunkId, Bits)>,
     scan: Scan,
@@ -116,19 +119,18 @@ pub(crate) struct Stand {
 
 impl Desk {
     /// A desk where it was left, its point behind our fence, with what a scan up to that found
-    /// of offsets of sms.billed below `scan_until`. `ahead` are the offsets from the frontier on
-    /// of chunks that are in the table.
-    pub(crate) fn new(
-        route: Arc<str>,
-        stood: Stand,
-        scan: Scan,
-        scan_until: i64,
-        ahead: BTreeSet<i64>,
-    ) -> Self {
+    /// of offsets of sms.billed below `scan_until`. `ahead` are the chunks from the frontier on
+    /// that are in the table.
+    pub(crate) fn new(route: Arc<str>, stood: Stand, scan: Scan, scan_until: i64, ahead: &[Ahead]) -> Self {
         let Stand { frontier, last_source, point: attempts_end } = stood;
         Desk {
             route,
-            ahead,
+            ahead: ahead.iter().map(|ahead| ahead.offset).collect(),
+            ended: ahead
+                .iter()
+                .filter(|ahead| ahead.ended)
+                .map(|ahead| (ahead.offset, ahead.chunk))
+                .collect(),
             frontier: Frontier::new(frontier),
             sources: VecDeque::new(),
             last_source,
@@ -311,19 +313,18 @@ impl Desk {
     /// A chunk of which nothing is open is done with: what it took is given back.
     fn finish(&mut self, id: ChunkId) {
         let Some(flight) = self.flights.get_mut(&id) else { return };
-        if flight.work.as_ref().is_none_or(|work| !work.open.is_empty()) {
-            return;
-        }
-        flight.work = None;
-        if flight.from_table {
-            let orders = std::mem::take(&mut flight.orders);
-            self.flights.remove(&id);
-            self.unsaved.orders.extend(orders);
-            self.unsaved.rows.insert(id, None);
-            return;
-        }
+        let Some(work) = flight.work.take_if(|work| work.open.is_empty()) else { return };
         let offset = flight.offset;
-        self.leave(offset);
+        if !flight.from_table {
+            return self.leave(offset);
+        }
+        self.unsaved.orders.append(&mut flight.orders);
+        self.flights.remove(&id);
+        let is_ahead = offset >= self.frontier.next();
+        if is_ahead {
+            self.ended.insert(offset, id);
+        }
+        self.unsaved.rows.insert(id, is_ahead.then(|| work.ended_row(offset)));
     }
 
     /// The frontier may pass a chunk that came from sms.billed.
@@ -345,6 +346,9 @@ impl Desk {
             if let Some(chunk) = chunk.filter(|chunk| !self.is_from_table(*chunk)) {
                 self.flights.remove(&chunk);
             }
+        }
+        while let Some(passed) = self.ended.first_entry().filter(|first| *first.key() < next) {
+            self.unsaved.rows.insert(passed.remove(), None);
         }
         Ok(())
     }

@@ -285,7 +285,7 @@ impl LaneLoop {
         let look_up_at = part.look_up_at;
         let route = Arc::from(self.line.route.connector.name.as_str());
         let stood = Stand { frontier, last_source, point: began.fence + 1 };
-        let mut desk = Desk::new(route, stood, began.scan, began.scan_until, began.ahead);
+        let mut desk = Desk::new(route, stood, began.scan, began.scan_until, &began.ahead);
         for row in began.rows {
             if let Err(error) = desk.load(row, now, look_up_at) {
                 return self.stop_part(partition, CANNOT_BEGIN, &format!("a deferred chunk: {error:#}"));

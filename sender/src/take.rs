@@ -1,7 +1,7 @@
 //! Taking a partition: fence, scan, and a second look for what came late.
 
 use crate::attempts::{Generation, Writer};
-use crate::deferred::{Row, ahead, of_chunks};
+use crate::deferred::{Ahead, Row, ahead, of_chunks};
 use crate::lane::Stored;
 use crate::scan::Scan;
 use anyhow::Context;
@@ -14,7 +14,6 @@ use platform::kafka::topics::{Stage, Topics};
 use platform::ownership::Lease;
 use platform::postgres::Pool;
 use sqlx::PgConnection;
-use std::collections::BTreeSet;
 use std::ops::Range;
 use wire::attempt::{Attempt, AttemptKind};
 
@@ -29,8 +28,8 @@ pub(crate) struct Began {
     pub(crate) scan_until: i64,
     /// Rows of the table `deferred` of chunks that the scan speaks of.
     pub(crate) rows: Vec<Row>,
-    /// Offsets of sms.billed from the frontier on whose chunks are in that table.
-    pub(crate) ahead: BTreeSet<i64>,
+    /// What else is in that table of offsets of sms.billed from the frontier on.
+    pub(crate) ahead: Vec<Ahead>,
 }
 
 /// Where a lane's records are read by hand.

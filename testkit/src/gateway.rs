@@ -53,19 +53,15 @@ impl Gateway {
     /// # Panics
     /// Where any of it fails.
     pub async fn new(binary: &Path, migrations: &Migrator, operator: Settings) -> Self {
-        let operator = Operator::in_memory(operator, OPERATOR_MESSAGES, OPERATOR_JOURNAL);
-        let operator = Arc::new(operator.expect("the operator's settings are right"));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();
-        tokio::spawn(simulator::serve(listener, Arc::clone(&operator), stop.clone()));
+        let (operator, operator_url) = start_operator(operator, &stop).await;
         let gateway = Gateway {
             schema: Schema::new(migrations).await,
             operator,
             kafka: crate::kafka::settings(),
             binary: binary.to_owned(),
             folder: tempfile::tempdir().expect("a folder"),
-            operator_url: format!("http://{address}/api/http/sms/v2"),
+            operator_url,
             settings: Vec::new(),
             stop,
         };
@@ -77,6 +73,25 @@ impl Gateway {
     /// Another setting of what is started from now on: `SECTION__KEY`.
     pub fn set(&mut self, key: &str, value: &str) {
         self.settings.push((format!("SMSHUB__{key}"), value.to_owned()));
+    }
+
+    /// Another operator, that processes started from now on have as connector `name`; no lane is
+    /// routed to it yet.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub async fn connector(&mut self, name: &str, operator: Settings) -> Arc<Operator> {
+        let (operator, url) = start_operator(operator, &self.stop).await;
+        for (key, value) in [
+            ("BASE_URL", url.as_str()),
+            ("USER", "demo/demo"),
+            ("PASSWORD", "demo"),
+            ("CALL_TIMEOUT_MS", "2000"),
+            ("CALL_MESSAGES", "100"),
+        ] {
+            self.set(&format!("SENDER__CONNECTORS__{}__{key}", name.to_uppercase()), value);
+        }
+        operator
     }
 
     /// The binary with the settings of this gateway.
@@ -190,4 +205,14 @@ impl Gateway {
         }
         counts
     }
+}
+
+/// An operator in this process, and the address before `/send`.
+async fn start_operator(settings: Settings, stop: &CancellationToken) -> (Arc<Operator>, String) {
+    let operator = Operator::in_memory(settings, OPERATOR_MESSAGES, OPERATOR_JOURNAL);
+    let operator = Arc::new(operator.expect("the operator's settings are right"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(simulator::serve(listener, Arc::clone(&operator), stop.clone()));
+    (operator, format!("http://{address}/api/http/sms/v2"))
 }

@@ -79,9 +79,10 @@ pub(crate) struct Row {
 pub(crate) struct Corrupt;
 
 impl Row {
-    /// When the first of its messages is due.
-    pub(crate) fn due(&self) -> UnixMillis {
-        self.messages.iter().map(|message| message.due).min().unwrap_or(self.send_by)
+    /// When the first of its messages is due. Nothing: none is left, and the row only says so
+    /// until the frontier has passed its record.
+    pub(crate) fn due(&self) -> Option<UnixMillis> {
+        self.messages.iter().map(|message| message.due).min()
     }
 
     /// The messages for which a person must look.

@@ -7,7 +7,7 @@ use domain::id::ChunkId;
 use domain::lane::Lane;
 use domain::time::UnixMillis;
 use sqlx::PgConnection;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What becomes of rows in one transaction, all of one lane.
 #[derive(Debug, Default)]
@@ -116,19 +116,21 @@ async fn keep(connection: &mut PgConnection, lane: Lane, rows: &[(i32, &Row)]) -
     let of = |column: fn(&Row) -> i64| rows.iter().map(|(_, row)| column(row)).collect::<Vec<_>>();
     sqlx::query(
         "insert into deferred (chunk_id, lane, partition, account_id, billed_offset, due, send_by, dead, messages, record)
-         select chunk, $1, partition, account, billed_offset, to_timestamp(due_ms / 1000.0), to_timestamp(send_by_ms / 1000.0),
+         select chunk, $1, partition, account, billed_offset,
+                coalesce(to_timestamp(due_ms / 1000.0), 'infinity'), to_timestamp(send_by_ms / 1000.0),
                 dead::bit(256), messages, record
          from unnest($2::bigint[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
                      $8::bytea[], $9::bytea[], $10::bigint[])
               as n (chunk, partition, account, due_ms, send_by_ms, dead, messages, record, billed_offset)
          on conflict (chunk_id) do update
-         set due = excluded.due, dead = excluded.dead, messages = excluded.messages",
+         set due = excluded.due, dead = excluded.dead, messages = excluded.messages,
+             record = case when excluded.due = 'infinity' then excluded.record else deferred.record end",
     )
     .bind(lane.as_str())
     .bind(of(|row| row.chunk.get()))
     .bind(rows.iter().map(|(partition, _)| *partition).collect::<Vec<_>>())
     .bind(of(|row| row.account))
-    .bind(of(|row| row.due().0))
+    .bind(rows.iter().map(|(_, row)| row.due().map(|due| due.0)).collect::<Vec<_>>())
     .bind(of(|row| row.send_by.0))
     .bind(rows.iter().map(|(_, row)| row.dead().to_bit_string()).collect::<Vec<_>>())
     .bind(rows.iter().map(|(_, row)| encode(&row.messages)).collect::<Vec<_>>())
@@ -180,23 +182,36 @@ pub(crate) async fn of_chunks(
     read(rows)
 }
 
-/// The offsets in sms.billed, from the frontier on, of chunks that a partition has in the
-/// table: their records come again to a new holder.
+/// A chunk in the table whose record in sms.billed comes again to a new holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ahead {
+    pub(crate) offset: i64,
+    pub(crate) chunk: ChunkId,
+    /// Nothing is left to be done for it.
+    pub(crate) ended: bool,
+}
+
+/// What a partition has in the table from the frontier on.
 pub(crate) async fn ahead(
     connection: &mut PgConnection,
     lane: Lane,
     partition: i32,
     frontier: i64,
-) -> Result<BTreeSet<i64>, sqlx::Error> {
-    let rows: Vec<(i64,)> = sqlx::query_as(
-        "select billed_offset from deferred where lane = $1 and partition = $2 and billed_offset >= $3",
+) -> Result<Vec<Ahead>, sqlx::Error> {
+    let rows: Vec<(i64, i64, bool)> = sqlx::query_as(
+        "select billed_offset, chunk_id, due = 'infinity' from deferred
+         where lane = $1 and partition = $2 and billed_offset >= $3",
     )
     .bind(lane.as_str())
     .bind(partition)
     .bind(frontier)
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|(offset,)| offset).collect())
+    let one = |(offset, chunk, ended)| {
+        let chunk = ChunkId::new(chunk).ok_or_else(|| sqlx::Error::Decode("no chunk id".into()))?;
+        Ok(Ahead { offset, chunk, ended })
+    };
+    rows.into_iter().map(one).collect()
 }
 
 fn read(rows: Vec<Stored>) -> Result<Vec<(i32, Row)>, sqlx::Error> {

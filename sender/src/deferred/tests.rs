@@ -61,7 +61,8 @@ async fn what_is_kept_comes_back_when_it_is_due() {
     assert_eq!(due_now(&mut connection, &[], 9).await, [id(4), id(2), id(1)]);
     assert_eq!(due_now(&mut connection, &[id(2)], 2).await, [id(4), id(1)]);
     assert_eq!(of_chunks(&mut connection, &[id(1), id(9)]).await.unwrap(), [(0, one)]);
-    assert_eq!(ahead(&mut connection, Lane::Bulk, 0, 20).await.unwrap(), [30].into());
+    let there = Ahead { offset: 30, chunk: id(3), ended: false };
+    assert_eq!(ahead(&mut connection, Lane::Bulk, 0, 20).await.unwrap(), [there]);
     // Another lane has nothing.
     assert!(due(&mut connection, Lane::Express, &[0, 1], &[], 9).await.unwrap().is_empty());
     drop(connection);
@@ -82,6 +83,23 @@ async fn rows_are_rewritten_deleted_and_counted() {
     let done = Changes { delete: vec![id(1), id(2)], ..Changes::default() };
     change(&mut connection, Lane::Bulk, &done).await.unwrap();
     assert!(stock(&mut connection, Lane::Bulk, &[0, 1]).await.unwrap().is_empty());
+    drop(connection);
+    schema.drop().await;
+}
+
+/// A row that only says that its chunk has ended: never due, and without what was to be sent.
+#[tokio::test]
+async fn what_ended_is_remembered_without_its_text() {
+    let schema = Schema::new(&ledger::MIGRATIONS).await;
+    let mut connection = schema.pool().acquire().await.unwrap();
+    let waiting = row(1, -1, Why::Retry);
+    keep(&mut connection, &[(0, &waiting)]).await;
+    let ended = Row { messages: vec![], record: Bytes::new(), ..waiting };
+    keep(&mut connection, &[(0, &ended)]).await;
+    assert!(due_now(&mut connection, &[], 9).await.is_empty());
+    let there = Ahead { offset: 10, chunk: id(1), ended: true };
+    assert_eq!(ahead(&mut connection, Lane::Bulk, 0, 0).await.unwrap(), [there]);
+    assert_eq!(of_chunks(&mut connection, &[id(1)]).await.unwrap(), [(0, ended)]);
     drop(connection);
     schema.drop().await;
 }

@@ -71,6 +71,11 @@ impl Desk {
     /// When its record cannot be read.
     pub(crate) fn load(&mut self, row: Row, now: Now, look_up_at: i64) -> Result<(), WireError> {
         let id = row.chunk;
+        if row.messages.is_empty() {
+            // It has ended. What the scan found of it is not needed: see `Desk::ended`.
+            self.scan.remove(id);
+            return Ok(());
+        }
         if self.flights.contains_key(&id) || self.unsaved.rows.contains_key(&id) {
             return Ok(());
         }

@@ -139,6 +139,12 @@ impl Work {
             && self.open.iter().all(|position| waits(position).is_some_and(|wait| wait.at >= at))
     }
 
+    /// The row that says that nothing is left to be done.
+    pub(super) fn ended_row(&self, offset: i64) -> Row {
+        let (chunk, account, send_by) = (self.chunk.id, self.chunk.account, self.send_by());
+        Row { chunk, account, offset, send_by, record: Bytes::new(), messages: Vec::new() }
+    }
+
     /// The row that says where its messages stand: all of them wait.
     pub(super) fn row(&self, offset: i64, now: Now, route: &Arc<str>) -> Row {
         let waiting = |position| {

@@ -4,8 +4,10 @@
 
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)] // small numbers
 
+mod schedules;
+
 use super::*;
-use crate::deferred::{Order, Row, Verb};
+use crate::deferred::{Ahead, Order, Row, Verb};
 use domain::outcome::Refusal;
 use platform::kafka::budget::Budget;
 use std::collections::BTreeMap;
@@ -13,48 +15,9 @@ use wire::Version;
 use wire::attempt::{Attempt, AttemptKind, IntentSlice, MessageOutcome, OutcomeSlice, SliceOf};
 use wire::billed::{Answer, answer};
 
+use schedules::Happens;
+
 type Message = (ChunkId, u8);
-
-#[derive(Clone, Debug)]
-enum Happens {
-    Arrive { recipients: Vec<u64>, paid: prop::sample::Index },
-    Deliver(usize),
-    Call { max: usize, reaches: Vec<bool> },
-    End { call: prop::sample::Index, outcomes: Vec<Outcome> },
-    LookUp,
-    Time(i64),
-    Defer { after: i64, room: usize },
-    Store,
-    Look,
-    Order { row: prop::sample::Index, verb: bool },
-    Crash,
-}
-
-fn happens() -> impl Strategy<Value = Happens> {
-    use Happens::*;
-    let index = any::<prop::sample::Index>;
-    let recipients = prop::collection::vec(0u64..6, 1..6);
-    let outcome = prop_oneof![
-        3 => Just(Outcome::Taken),
-        2 => Just(Outcome::Retry),
-        1 => Just(Outcome::NotSent),
-        2 => Just(Outcome::Unknown),
-        1 => Just(Outcome::Refused(Refusal::Operator)),
-    ];
-    prop_oneof![
-        3 => (recipients, index()).prop_map(|(recipients, paid)| Arrive { recipients, paid }),
-        4 => (1usize..4).prop_map(Deliver),
-        5 => (1usize..6, prop::collection::vec(any::<bool>(), 3)).prop_map(|(max, reaches)| Call { max, reaches }),
-        4 => (index(), prop::collection::vec(outcome, 4)).prop_map(|(call, outcomes)| End { call, outcomes }),
-        2 => Just(LookUp),
-        2 => (1i64..30).prop_map(Time),
-        2 => (0i64..20, 0usize..4).prop_map(|(after, room)| Defer { after, room }),
-        3 => Just(Store),
-        2 => Just(Look),
-        1 => (index(), any::<bool>()).prop_map(|(row, verb)| Order { row, verb }),
-        1 => Just(Crash),
-    ]
-}
 
 struct Model {
     desk: Desk,
@@ -238,7 +201,7 @@ impl Model {
     fn look(&mut self) {
         let now = self.time();
         let known: HashSet<ChunkId> = self.desk.kept_chunks().collect();
-        let due = |row: &&Row| row.due() <= now.unix && !known.contains(&row.chunk);
+        let due = |row: &&Row| row.due().is_some_and(|due| due <= now.unix) && !known.contains(&row.chunk);
         let mut rows: Vec<Row> = self.table.values().filter(due).cloned().collect();
         rows.extend(self.orders.values().filter_map(|order| self.table.get(&order.chunk)).cloned());
         for row in rows {
@@ -275,10 +238,13 @@ impl Model {
         }
         let rows: Vec<Row> = scan.chunks().filter_map(|chunk| self.table.get(&chunk)).cloned().collect();
         let Stand { frontier, last_source, .. } = self.stored;
-        let ahead = self.table.values().map(|row| row.offset).filter(|offset| *offset >= frontier).collect();
+        let ahead = self.table.values().filter(|row| row.offset >= frontier);
+        let ahead =
+            ahead.map(|row| Ahead { offset: row.offset, chunk: row.chunk, ended: row.messages.is_empty() });
+        let ahead: Vec<Ahead> = ahead.collect();
         self.desk = {
             let stood = Stand { frontier, last_source, point: fence + 1 };
-            Desk::new("magfa".into(), stood, scan, self.billed.len() as i64, ahead)
+            Desk::new("magfa".into(), stood, scan, self.billed.len() as i64, &ahead)
         };
         let now = self.time();
         for row in rows {
@@ -346,56 +312,5 @@ fn slice_of(leaving: &Leaving) -> SliceOf {
         chunk_size: u16::try_from(leaving.chunk.len()).unwrap(),
         part: 0,
         attempt: leaving.attempt,
-    }
-}
-
-/// Of every message, no two valid intents have the same number, and none follows what closed it.
-fn numbers_of_attempts_only_grow(attempts: &[Attempt]) {
-    let (mut last, mut closed): (HashMap<Message, u8>, HashSet<Message>) = Default::default();
-    for attempt in attempts {
-        match &attempt.kind {
-            AttemptKind::Fence => {}
-            AttemptKind::Intent { slices, .. } => {
-                for (slice, position) in slices.iter().flat_map(|s| s.bits.iter().map(move |p| (s, p))) {
-                    let message = (slice.of.chunk, position);
-                    assert!(!closed.contains(&message), "an intent follows what closed the message");
-                    let before = last.insert(message, slice.of.attempt).unwrap_or(0);
-                    assert!(slice.of.attempt > before, "attempt {} after {before}", slice.of.attempt);
-                }
-            }
-            AttemptKind::Outcomes { slices, .. } => {
-                for slice in slices {
-                    let closing = slice.messages.iter().filter(|message| message.outcome.closes());
-                    closed.extend(closing.map(|message| (slice.of.chunk, message.position)));
-                }
-            }
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
-
-    /// Whatever happens, whoever dies whenever: nothing is sent that the operator has or that
-    /// is closed, nothing paid is forgotten, and everything ends exactly once.
-    #[test]
-    fn nothing_is_lost_and_nothing_repeated(steps in prop::collection::vec(happens(), 1..150)) {
-        let mut model = Model::new();
-        for step in steps {
-            model.step(step);
-        }
-        model.settle();
-        for (chunk, paid) in &model.billed {
-            for position in 0..u8::try_from(*paid).unwrap() {
-                let ended = model.closed.get(&(chunk.id, position));
-                prop_assert!(ended.is_some(), "{}/{position} was forgotten", chunk.id);
-                let has = model.has.contains(&(chunk.id, position));
-                prop_assert_eq!(has, ended == Some(&Outcome::Taken));
-            }
-        }
-        numbers_of_attempts_only_grow(&model.attempts);
-        prop_assert!(model.orders.is_empty() || model.table.is_empty());
-        let stand = model.desk.stand();
-        prop_assert_eq!(stand.point, model.attempts.len() as i64);
     }
 }
