@@ -8,7 +8,8 @@ use crate::magfa::{Class, LookUp, Magfa, Outgoing, Sent};
 use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::outcome::Outcome;
-use platform::ownership::Lease;
+use domain::time::UnixMillis;
+use platform::ownership::{Lease, Standing, clock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub(crate) struct Line {
     /// The other configured connectors: what went by them before the routes were changed is
     /// looked up and polled there, and nowhere else.
     pub(crate) others: BTreeMap<String, Link>,
+    pub(crate) standing: Arc<Standing>,
     /// When the operator was last heard of, for the sweep.
     pub(crate) heard: Arc<platform::heard::Heard>,
     pub(crate) writer: Arc<Writer>,
@@ -98,6 +100,13 @@ impl Line {
         if !hold.lease.holds() {
             return Ended::NotHeld(messages);
         }
+        // Kafka may have taken its time. What is late by now expires, the rest goes again.
+        let now = self.database_now();
+        if messages.iter().any(|message| message.chunk.send_by <= now) {
+            let not_sent = (Outcome::NotSent, 0, String::new());
+            let outcomes = messages.iter().map(|message| (message, not_sent.clone())).collect();
+            return self.write(hold, &self.route.connector.name, outcomes).await;
+        }
         let outgoing: Vec<Outgoing<'_>> = messages.iter().filter_map(outgoing).collect();
         let sent = self.route.magfa.send(&outgoing).await;
         self.route.connector.heard(signal(&sent));
@@ -105,14 +114,25 @@ impl Line {
         self.write(hold, &self.route.connector.name, outcomes).await
     }
 
-    /// Writes closing outcomes that need no call. They count for every later holder, so
-    /// only the holder writes them.
-    pub(crate) async fn end(&self, hold: &Hold, messages: Vec<Leaving>, outcome: Outcome) -> Ended {
+    /// Writes closing outcomes that need no call, of messages that went by `connector`. They
+    /// count for every later holder, so only the holder writes them.
+    pub(crate) async fn end(
+        &self,
+        hold: &Hold,
+        connector: &str,
+        messages: Vec<Leaving>,
+        outcome: Outcome,
+    ) -> Ended {
         if !hold.lease.holds() {
             return Ended::NotHeld(messages);
         }
         let outcomes = messages.iter().map(|message| (message, (outcome, 0, String::new()))).collect();
-        self.write(hold, &self.route.connector.name, outcomes).await
+        self.write(hold, connector, outcomes).await
+    }
+
+    /// The time by the database's clock: `send_by` was stamped elsewhere.
+    fn database_now(&self) -> UnixMillis {
+        clock::unix_now().plus(-self.standing.clock_skew_ms())
     }
 
     /// Asks the operator that a message of unknown outcome went by what became of it.
@@ -120,7 +140,7 @@ impl Line {
         let id = message.chunk.id.message(message.position);
         let Some(link) = self.link(message.elsewhere.as_deref()) else { return Ended::NobodyToAsk(message) };
         let found = link.magfa.look_up(id).await;
-        link.connector.heard(match &found {
+        link.connector.heard_question(match &found {
             LookUp::Said(Class::Stop, code) => Signal::RefusesUs(*code),
             LookUp::Said(Class::Throttle, _) => Signal::TooMuch,
             LookUp::NoAnswer => Signal::NoAnswer,
@@ -128,6 +148,7 @@ impl Line {
         });
         let outcome = match found {
             LookUp::Known(operator_id) => (Outcome::Taken, 0, operator_id),
+            LookUp::NeverSeen if !link.connector.is_believed() => return Ended::AskLater(message),
             LookUp::NeverSeen => (Outcome::NotSent, 0, String::new()),
             // The question was refused: that says nothing of the message.
             LookUp::Said(Class::Stop | Class::Throttle, _) => return Ended::AskLater(message),

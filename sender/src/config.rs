@@ -46,6 +46,12 @@ pub struct Settings {
     /// A chunk that was asked about is asked about again only after its answer was taken
     /// in, or after so long, in milliseconds.
     pub poll_again_after_ms: u64,
+    /// A chunk about which the operator could not be asked is asked about again after so long,
+    /// in milliseconds.
+    pub poll_failed_again_ms: u64,
+    /// How long after its `send_by` an operator is asked about a message at most, in seconds:
+    /// then only a receipt can tell.
+    pub look_up_longest_s: u32,
     /// How long an express record waits for company before it is sent to Kafka, in
     /// milliseconds.
     pub linger_express_ms: u64,
@@ -164,6 +170,15 @@ impl Settings {
     pub fn check(&self, violations: &mut Violations) {
         violations.check(check_range("sender.calls_at_once", self.calls_at_once, 1..=256));
         violations.check(check_range("sender.questions_at_once", self.questions_at_once, 1..=64));
+        violations.check(check_range("sender.look_up_longest_s", self.look_up_longest_s, 60..=604_800));
+        violations.check(check_range(
+            "sender.poll_failed_again_ms",
+            self.poll_failed_again_ms,
+            100..=600_000,
+        ));
+        for (lane, linger_ms) in Lane::ALL.map(|lane| (lane, self.linger_ms(lane))) {
+            violations.check(check_range(&format!("sender.linger_{lane}_ms"), linger_ms, 0..=5_000));
+        }
         violations.check(check_range("sender.poll_chunks", self.poll_chunks, 1..=5_000));
         violations.check(check_range("sender.store_every_ms", self.store_every_ms, 20..=5_000));
         violations.check(check_range("sender.tries_max", self.tries_max, 1..=100));

@@ -20,6 +20,8 @@ pub(crate) struct Connector {
     pub(crate) name: String,
     gate: Mutex<Gate>,
     look_ups: Mutex<LookUps>,
+    /// How long a call may take, in milliseconds.
+    call_timeout_ms: i64,
     /// Chunks that are ready, by lane.
     backlog: [AtomicUsize; 3],
     health: Health,
@@ -54,7 +56,8 @@ impl Connector {
         };
         Connector {
             name: name.to_owned(),
-            gate: Mutex::new(Gate::new(breaker, limits.permitted(), now)),
+            gate: Mutex::new(Gate::new(breaker, now)),
+            call_timeout_ms: ms(call_timeout_ms),
             look_ups: Mutex::new(LookUps { per_second: limits.look_ups_per_second, since: now, made: 0 }),
             backlog: Default::default(),
             health: health.clone(),
@@ -85,27 +88,37 @@ impl Connector {
         self.tell_breaker(before.1, after.1);
     }
 
-    /// Whether it is left alone, but for probes.
-    pub(crate) fn is_unreachable(&self) -> bool {
-        !self.gate().breaker().is_closed()
-    }
-
-    /// As the processes agreed: stopped for this code, or not.
-    pub(crate) fn set_stopped(&self, code: Option<i16>) {
-        let before = {
-            let mut gate = self.gate();
-            let before = gate.stopped();
-            gate.set_stopped(code);
-            before
-        };
-        if before != code {
-            self.tell_stopped(code);
+    /// A look-up or a poll has ended so.
+    pub(crate) fn heard_question(&self, signal: Signal) {
+        self.gate().heard_question(signal, clock::boot_ms());
+        if let Signal::RefusesUs(code) = signal {
+            tracing::warn!(connector = self.name, code, "the operator refuses to be asked");
         }
     }
 
-    /// This process's part of what is permitted, in messages a second.
-    pub(crate) fn permit(&self, permitted: Option<f64>) {
-        self.gate().permit(permitted);
+    /// Whether questions about messages go, and not only probes.
+    pub(crate) fn answers_questions(&self) -> bool {
+        let gate = self.gate();
+        gate.stopped().is_none() && gate.questions().is_closed()
+    }
+
+    /// Whether what it never saw will not come any more: after a silence, calls that it has
+    /// not read yet may still be in its buffers.
+    pub(crate) fn is_believed(&self) -> bool {
+        self.gate().answers_for(clock::boot_ms()) >= self.call_timeout_ms
+    }
+
+    /// As the processes agreed: see [`Gate::agreed`].
+    pub(crate) fn agreed(&self, stopped: Option<i16>, permitted: Option<f64>, until: i64) {
+        let before = {
+            let mut gate = self.gate();
+            let before = gate.stopped();
+            gate.agreed(stopped, permitted, until);
+            before
+        };
+        if before != stopped {
+            self.tell_stopped(stopped);
+        }
     }
 
     /// Whether a look-up may be made now. It is counted, and how it ended is to be reported.
@@ -114,9 +127,19 @@ impl Connector {
         if now - look_ups.since >= 1_000 {
             (look_ups.since, look_ups.made) = (now, 0);
         }
-        let admitted = look_ups.made < look_ups.per_second && self.gate().admits_question(now);
+        let admitted = look_ups.made < look_ups.per_second && self.gate().admits_look_up(now);
         look_ups.made += u32::from(admitted);
         admitted
+    }
+
+    /// Whether receipts may be asked for now. How that ended is to be reported.
+    pub(crate) fn admits_poll(&self) -> bool {
+        self.gate().admits_poll(clock::boot_ms())
+    }
+
+    /// Look-ups a second at most.
+    pub(crate) fn look_ups_per_second(&self) -> u32 {
+        lock(&self.look_ups).per_second
     }
 
     /// A lane has so many chunks ready.

@@ -56,6 +56,8 @@ impl LaneLoop {
     async fn look(&self, partitions: &[i32], counts: bool) -> Result<Found, sqlx::Error> {
         let desks = self.parts.values().filter_map(|part| part.desk.as_ref());
         let in_hand: Vec<ChunkId> = desks.flat_map(|desk| desk.kept_chunks()).collect();
+        let desks = self.parts.values().filter_map(|part| part.desk.as_ref());
+        let carried_out: Vec<i64> = desks.flat_map(|desk| desk.carried_out()).collect();
         let (lane, room) = (self.lane, self.settings.deferred_in_hand.saturating_sub(in_hand.len()));
         let now = self.now().unix;
         let look = async |connection: &mut PgConnection| {
@@ -66,7 +68,7 @@ impl LaneLoop {
                 left = left.saturating_sub(usize::from(fits));
                 fits
             });
-            let orders = orders(connection, lane, partitions, ORDERS_MAX).await?;
+            let orders = orders(connection, lane, partitions, &carried_out, ORDERS_MAX).await?;
             let ordered: Vec<ChunkId> = orders.iter().map(|order| order.chunk).collect();
             if !ordered.is_empty() {
                 rows.extend(of_chunks(connection, &ordered).await?);

@@ -8,6 +8,7 @@ use crate::magfa::{Class, class_of};
 use crate::retry::{ATTEMPTS_MAX, InVain, pause};
 use domain::outcome::Outcome;
 use platform::ownership::clock;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::WireError;
 
@@ -26,7 +27,7 @@ impl LaneLoop {
         let turns: Vec<i32> = later.chain(earlier).map(|(partition, _)| *partition).collect();
         for partition in &turns {
             self.look_again(*partition, now.boot);
-            self.wait_over(*partition, now.boot);
+            self.wait_over(*partition, now);
         }
         if now.boot - self.expired_at >= EXPIRE_EVERY_MS {
             self.expired_at = now.boot;
@@ -90,16 +91,24 @@ impl LaneLoop {
         self.close(partition, expired, Outcome::Expired);
     }
 
-    /// Outcomes that need no call.
+    /// Outcomes that need no call, under the connectors that the messages went by: receipts of
+    /// others are not theirs.
     pub(crate) fn close(&mut self, partition: i32, messages: Vec<Leaving>, outcome: Outcome) {
-        let Some(part) = self.parts.get_mut(&partition).filter(|_| !messages.is_empty()) else { return };
-        part.under_way += 1;
-        let (hold, number) = (part.hold.clone(), part.number);
-        let (line, events) = (Arc::clone(&self.line), self.events.clone());
-        tokio::spawn(async move {
-            let ended = line.end(&hold, messages, outcome).await;
-            let _ = events.send(Event { partition, number, what: What::Closed(ended) });
-        });
+        let mut by_connector: BTreeMap<Option<Arc<str>>, Vec<Leaving>> = BTreeMap::new();
+        for message in messages {
+            by_connector.entry(message.elsewhere.clone()).or_default().push(message);
+        }
+        let Some(part) = self.parts.get_mut(&partition) else { return };
+        for (elsewhere, messages) in by_connector {
+            part.under_way += 1;
+            let (hold, number) = (part.hold.clone(), part.number);
+            let (line, events) = (Arc::clone(&self.line), self.events.clone());
+            tokio::spawn(async move {
+                let connector = elsewhere.as_deref().unwrap_or(&line.route.connector.name);
+                let ended = line.end(&hold, connector, messages, outcome).await;
+                let _ = events.send(Event { partition, number, what: What::Closed(ended) });
+            });
+        }
     }
 
     /// Open intents of a former holder: its calls are over now, so what it wrote about them
@@ -122,37 +131,6 @@ impl LaneLoop {
             }
             let _ = events.send(Event { partition, number, what: What::LookedAgain(found) });
         });
-    }
-
-    /// What waited long enough: retries are ready, look-ups are made.
-    fn wait_over(&mut self, partition: i32, boot: i64) {
-        let line = Arc::clone(&self.line);
-        let Some(part) = self.parts.get_mut(&partition).filter(|part| part.drained.is_none()) else { return };
-        let Some(desk) = part.desk.as_mut() else { return };
-        desk.retry_due(boot);
-        // Only the holder asks: what it hears closes messages for every later holder.
-        if part.look_again_due || part.looking_again || !part.hold.lease.holds() {
-            return;
-        }
-        while self.questions < self.settings.questions_at_once {
-            let Some(message) = desk.next_look_up(boot) else { break };
-            // Where nobody is left to be asked, that is the answer.
-            let link = line.link(message.elsewhere.as_deref());
-            if link.is_some_and(|link| !link.connector.admits_look_up()) {
-                let wait = Wait { at: boot, why: Why::LookUp, code: 0 };
-                desk.wait(message.chunk.id, message.position, wait);
-                break;
-            }
-            part.under_way += 1;
-            self.questions += 1;
-            self.meters.look_ups.increment(1);
-            let (hold, number) = (part.hold.clone(), part.number);
-            let (line, events) = (Arc::clone(&self.line), self.events.clone());
-            tokio::spawn(async move {
-                let ended = line.look_up(&hold, message).await;
-                let _ = events.send(Event { partition, number, what: What::LookedUp(ended) });
-            });
-        }
     }
 
     /// What a task tells.
@@ -220,7 +198,7 @@ impl LaneLoop {
     fn wait_after(&mut self, partition: i32, message: &Leaving, why: Why) {
         let after = match why {
             Why::LookUp => self.settings.look_up_after_ms,
-            Why::Retry | Why::Dead => self.settings.retry_first_ms,
+            Why::Retry | Why::Patience | Why::Dead => self.settings.retry_first_ms,
         };
         let at = clock::boot_ms().saturating_add(i64::try_from(after).unwrap_or(i64::MAX));
         if let Some(desk) = self.desk(partition) {
@@ -251,39 +229,18 @@ impl LaneLoop {
         let Some(desk) = self.desk(partition) else { return };
         let class = (heard.outcome == Outcome::Retry).then(|| class_of(heard.code));
         // What the connector is told to have patience with is no fault of the message.
-        let counts = !matches!(class, Some(Class::Throttle | Class::Stop));
+        let patience = matches!(class, Some(Class::Throttle | Class::Stop));
         let (chunk, position) = (heard.chunk, heard.position);
-        let Some((attempts, tries, send_by)) = desk.count_try(chunk, position, counts) else { return };
+        let Some((attempts, tries, send_by)) = desk.count_try(chunk, position, !patience) else { return };
         let left_ms = send_by.0.saturating_sub(now.unix.0).max(0);
+        let in_vain = InVain { chunk, position, attempts, tries, patience, left_ms };
         let dead = class == Some(Class::Defect) || tries >= tries_max || attempts >= ATTEMPTS_MAX;
-        let (why, after) = if dead {
-            (Why::Dead, left_ms)
-        } else {
-            (Why::Retry, pause(InVain { chunk, position, attempts, tries, left_ms }, first, longest))
+        let (why, after) = match (dead, patience) {
+            (true, _) => (Why::Dead, left_ms),
+            (false, true) => (Why::Patience, pause(in_vain, first, longest)),
+            (false, false) => (Why::Retry, pause(in_vain, first, longest)),
         };
         desk.wait(chunk, position, Wait { at: now.boot + after, why, code: heard.code });
-    }
-
-    /// A look-up without answer is tried again; in the end a receipt must tell. An operator
-    /// that answers nobody is not the end, as long as there is time.
-    fn no_answer(&mut self, partition: i32, message: Leaving) {
-        let unreachable =
-            self.line.link(message.elsewhere.as_deref()).is_some_and(|link| link.connector.is_unreachable());
-        if unreachable && self.now().unix < message.chunk.send_by {
-            return self.wait_after(partition, &message, Why::LookUp);
-        }
-        let (max, after) = (self.settings.look_ups_max, self.settings.look_up_after_ms);
-        let Some(desk) = self.desk(partition) else { return };
-        let (chunk, position) = (message.chunk.id, message.position);
-        match desk.count_question(chunk, position) {
-            Some(asked) if asked < max => {
-                let after = i64::try_from(after).unwrap_or(i64::MAX).saturating_mul(i64::from(asked) + 1);
-                let at = clock::boot_ms().saturating_add(after);
-                desk.wait(chunk, position, Wait { at, why: Why::LookUp, code: 0 });
-            }
-            Some(_) => self.close(partition, vec![message], Outcome::LeftToReceipt),
-            None => {}
-        }
     }
 
     /// The desk of a partition of which anything may leave now.

@@ -18,7 +18,7 @@ const COUNTED_OVER_MS: i64 = 1_000;
 /// A probe has so many messages: few are unknown when it fails.
 const PROBE_MESSAGES: usize = 1;
 
-/// How a call ended, as far as the connector is concerned.
+/// How a call or a question ended, as far as the connector is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// It was answered.
@@ -35,9 +35,18 @@ pub(crate) enum Signal {
 #[derive(Clone, Debug)]
 pub(crate) struct Gate {
     breaker: Breaker,
+    /// Of look-ups and polls: an operator may answer questions and take nothing, or the other
+    /// way round.
+    questions: Breaker,
+    /// When it last began to answer after a silence.
+    answers_since: i64,
     throttle: Throttle,
     /// Nothing: as fast as it takes.
     rate: Option<Rate>,
+    /// Until when what is permitted is ours.
+    permitted_until: i64,
+    /// Whether the processes have agreed on it: before that it may be stopped.
+    agreed: bool,
     /// The operator's code for which it is stopped.
     stopped: Option<i16>,
     counted_since: i64,
@@ -47,12 +56,16 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// One that permits so many messages a second; nothing: as many as the operator takes.
-    pub(crate) fn new(limits: BreakerLimits, permitted: Option<f64>, now: i64) -> Self {
+    /// One that admits nothing before the processes have agreed on it: [`Gate::agreed`].
+    pub(crate) fn new(limits: BreakerLimits, now: i64) -> Self {
         Gate {
             breaker: Breaker::new(limits),
-            throttle: Throttle::new(permitted),
-            rate: permitted.map(|permitted| Rate::new(permitted, now)),
+            questions: Breaker::new(limits),
+            answers_since: i64::MIN,
+            throttle: Throttle::new(None),
+            rate: None,
+            permitted_until: i64::MIN,
+            agreed: false,
             stopped: None,
             counted_since: now,
             counted: 0,
@@ -63,7 +76,7 @@ impl Gate {
     /// How many messages of `lane` may leave at `now`, at most `wanted`. Those that do are to
     /// be counted by [`Gate::left`] before it is asked again.
     pub(crate) fn admits(&mut self, lane: Lane, wanted: usize, now: i64) -> usize {
-        if self.stopped.is_some() || wanted == 0 {
+        if !self.is_open(now) || wanted == 0 {
             return 0;
         }
         let wanted = if self.breaker.state().is_closed() { wanted } else { PROBE_MESSAGES };
@@ -72,10 +85,20 @@ impl Gate {
         if permitted == 0 || !self.breaker.admits(now) { 0 } else { permitted }
     }
 
-    /// Whether the operator may be asked something at `now`: that counts as a probe, too, and
-    /// how it ended is to be reported.
-    pub(crate) fn admits_question(&mut self, now: i64) -> bool {
-        self.stopped.is_none() && self.breaker.admits(now)
+    /// Whether the operator may be asked what became of a message at `now`. How that ended is
+    /// to be reported to [`Gate::heard_question`].
+    pub(crate) fn admits_look_up(&mut self, now: i64) -> bool {
+        self.agreed && self.stopped.is_none() && self.questions.admits(now)
+    }
+
+    /// The same for receipts. Whether it takes messages from us does not matter.
+    pub(crate) fn admits_poll(&mut self, now: i64) -> bool {
+        self.questions.admits(now)
+    }
+
+    /// Whether it was agreed on, is not stopped, and what is permitted has not lapsed.
+    fn is_open(&self, now: i64) -> bool {
+        self.agreed && self.stopped.is_none() && now < self.permitted_until
     }
 
     /// So many messages of `lane` left, of those that were admitted.
@@ -102,17 +125,38 @@ impl Gate {
             }
             Signal::RefusesUs(code) => self.stopped = Some(code),
         }
+        if !self.breaker.state().is_closed() {
+            self.answers_since = now;
+        }
         self.breaker.answered();
     }
 
-    /// What is permitted from now on: this process's part.
-    pub(crate) fn permit(&mut self, permitted: Option<f64>) {
-        self.throttle.permit(permitted);
+    /// A question has ended so. An answer to it says nothing of calls: they have a breaker of
+    /// their own. Refused questions are repeated as seldom as those without an answer.
+    pub(crate) fn heard_question(&mut self, signal: Signal, now: i64) {
+        match signal {
+            Signal::NoAnswer | Signal::TooMuch | Signal::RefusesUs(_) => self.questions.failed(now),
+            Signal::Answered => {
+                if !self.questions.state().is_closed() {
+                    self.answers_since = now;
+                }
+                self.questions.answered();
+            }
+        }
     }
 
-    /// Stops it as another process did, or resumes it.
-    pub(crate) fn set_stopped(&mut self, code: Option<i16>) {
-        self.stopped = code;
+    /// For how long it has answered since it was silent, in milliseconds.
+    pub(crate) fn answers_for(&self, now: i64) -> i64 {
+        now.saturating_sub(self.answers_since)
+    }
+
+    /// The processes agreed: it is stopped for this code, or not, and this process's part of
+    /// what is permitted is so much (nothing: as many as the operator takes) until then.
+    pub(crate) fn agreed(&mut self, stopped: Option<i16>, permitted: Option<f64>, until: i64) {
+        self.agreed = true;
+        self.stopped = stopped;
+        self.throttle.permit(permitted);
+        self.permitted_until = if permitted.is_some() { until } else { i64::MAX };
     }
 
     /// The operator's code for which it is stopped.
@@ -120,9 +164,14 @@ impl Gate {
         self.stopped
     }
 
-    /// The state of its breaker.
+    /// The state of its breaker of calls.
     pub(crate) fn breaker(&self) -> State {
         self.breaker.state()
+    }
+
+    /// The state of its breaker of questions.
+    pub(crate) fn questions(&self) -> State {
+        self.questions.state()
     }
 
     /// Messages a second at `now`, where they are limited.

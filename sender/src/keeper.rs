@@ -34,8 +34,6 @@ struct Link {
     permitted: Option<f64>,
     /// A stop of ours that the table does not know yet.
     stopped_since: Option<i64>,
-    /// When what was granted lapses, by the clock that never goes back.
-    lapses_at: i64,
 }
 
 /// Another process's part.
@@ -52,10 +50,7 @@ impl Keeper {
 
     /// Keeps one more link.
     pub(crate) fn keep(&mut self, connector: Arc<Connector>, limits: &ConnectorLimits) {
-        let permitted = limits.permitted();
-        // Nothing before the first part is granted, where there is a rate to be shared.
-        connector.permit(permitted.map(|_| 0.0));
-        self.links.push(Link { connector, permitted, stopped_since: None, lapses_at: 0 });
+        self.links.push(Link { connector, permitted: limits.permitted(), stopped_since: None });
     }
 
     pub(crate) async fn run(mut self, stop: Stop) -> anyhow::Result<()> {
@@ -82,10 +77,6 @@ impl Keeper {
 
 impl Link {
     async fn agree(&mut self, pool: &Pool, process: Uuid) -> Result<(), sqlx::Error> {
-        if self.permitted.is_some() && clock::boot_ms() >= self.lapses_at {
-            // Somebody else may have it by now.
-            self.connector.permit(Some(0.0));
-        }
         let standing = self.connector.standing();
         let newly_stopped = standing.stopped.filter(|_| self.stopped_since.is_none());
         let asked_at = clock::boot_ms();
@@ -99,12 +90,11 @@ impl Link {
         };
         let (stopped, granted) = pool.within(agree).await?;
         // Stopped again while we asked: the next round tells it.
-        if self.connector.standing().stopped == standing.stopped {
-            self.connector.set_stopped(stopped);
-        }
+        let now = self.connector.standing().stopped;
+        let holds = if now == standing.stopped { stopped } else { now };
         self.stopped_since = stopped.map(|_| asked_at);
-        self.lapses_at = asked_at + LAPSES_AFTER_MS;
-        self.connector.permit(granted);
+        // Somebody else may have it from then on.
+        self.connector.agreed(holds, granted, asked_at + LAPSES_AFTER_MS);
         Ok(())
     }
 }

@@ -293,6 +293,8 @@ impl LaneLoop {
         }
         desk.loaded();
         part.desk = Some(desk);
+        // How much it has in the table is not known before it was counted.
+        self.counted_at = 0;
         let (serial, flow) = self.records.assign(0, partition, frontier);
         part.serial = serial;
         part.flow = flow;

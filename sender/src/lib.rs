@@ -12,6 +12,8 @@ mod attempts;
 mod call;
 mod config;
 mod connector;
+#[cfg(test)]
+mod contract;
 mod defer;
 mod deferred;
 mod desk;
@@ -19,6 +21,7 @@ mod dispatch;
 mod gate;
 mod keeper;
 mod lane;
+mod look_up;
 mod magfa;
 mod metrics;
 mod poll;
@@ -38,6 +41,7 @@ use domain::lane::Lane;
 use keeper::Keeper;
 use lane::LaneLoop;
 use magfa::Magfa;
+use metrics::Unknowns;
 use platform::heard::Heard;
 use platform::kafka::consumer::Consumer;
 use platform::kafka::topics::Stage;
@@ -131,14 +135,16 @@ fn line(
     let mut links = BTreeMap::new();
     for (name, connector) in connectors {
         let of = settings.connectors.get(name).with_context(|| format!("no connector {name}"))?;
-        let link = Link { connector: Arc::clone(connector), magfa: Magfa::new(of, connections)? };
+        let magfa = Magfa::new(of, connections, Unknowns::new(lane, name))?;
+        let link = Link { connector: Arc::clone(connector), magfa };
         links.insert(name.clone(), link);
     }
     let name = settings.routes.of(lane);
     let route = links.remove(name).with_context(|| format!("no connector {name}"))?;
     let standing = common.standing.clone();
-    let writer = Writer::new(&common.kafka, settings.linger_ms(lane), &common.topics, lane, standing)?;
-    Ok(Line { route, others: links, heard, writer: Arc::new(writer) })
+    let linger_ms = settings.linger_ms(lane);
+    let writer = Writer::new(&common.kafka, linger_ms, &common.topics, lane, Arc::clone(&standing))?;
+    Ok(Line { route, others: links, standing, heard, writer: Arc::new(writer) })
 }
 
 const fn names(lane: Lane) -> (&'static str, &'static str, &'static str) {

@@ -6,16 +6,19 @@
 
 mod answer;
 mod codes;
+mod matched;
 
 use crate::config::MagfaSettings;
-use answer::{MidAnswer, SendAnswer, StatusesAnswer};
+use crate::metrics::{Cause, Unknowns};
+use answer::{MidAnswer, Number, SendAnswer};
 pub(crate) use codes::{Class, class_of, receipt_of};
 use domain::id::MessageId;
 use domain::outcome::Receipt;
 use domain::phone::Msisdn;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::time::Duration;
 
 /// Operator's ids asked about in one call at most.
@@ -24,8 +27,8 @@ pub(crate) const STATUSES_MAX: usize = 100;
 /// An answer is at most this long: a hundred elements take a tenth of it.
 const ANSWER_OCTETS_MAX: usize = 1 << 20;
 
-/// One message of a call.
-#[derive(Clone, Debug)]
+/// One message of a call. `Debug` shows its id alone.
+#[derive(Clone)]
 pub(crate) struct Outgoing<'a> {
     /// Our id.
     pub(crate) id: MessageId,
@@ -35,6 +38,12 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) line: &'a str,
     /// What.
     pub(crate) text: &'a str,
+}
+
+impl fmt::Debug for Outgoing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// What became of one message of a call.
@@ -72,10 +81,25 @@ pub(crate) struct Polled {
     pub(crate) code: i16,
 }
 
+impl Polled {
+    /// How far it says the message came. The customer has what was delivered, whatever else
+    /// is said.
+    fn rank(&self) -> (u8, i16) {
+        let rank = match self.receipt {
+            Receipt::Nothing => 0,
+            Receipt::OnTheWay => 1,
+            Receipt::Undelivered => 2,
+            Receipt::Delivered => 3,
+        };
+        (rank, self.code)
+    }
+}
+
 /// A link to Magfa, for one lane: lanes share no sockets.
 pub(crate) struct Magfa {
     client: Client,
     settings: MagfaSettings,
+    unknowns: Unknowns,
 }
 
 #[derive(Serialize)]
@@ -91,7 +115,11 @@ impl Magfa {
     ///
     /// # Errors
     /// When the TLS side cannot be set up.
-    pub(crate) fn new(settings: &MagfaSettings, connections: usize) -> reqwest::Result<Self> {
+    pub(crate) fn new(
+        settings: &MagfaSettings,
+        connections: usize,
+        unknowns: Unknowns,
+    ) -> reqwest::Result<Self> {
         // Whoever comes first sets the process's provider; a second one is told so, no more.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
@@ -103,7 +131,7 @@ impl Magfa {
             .pool_max_idle_per_host(connections)
             .timeout(Duration::from_millis(settings.call_timeout_ms))
             .build()?;
-        Ok(Magfa { client, settings: settings.clone() })
+        Ok(Magfa { client, settings: settings.clone(), unknowns })
     }
 
     /// Messages in one call at most.
@@ -125,23 +153,31 @@ impl Magfa {
             uids: messages.iter().map(|message| message.id.get()).collect(),
         };
         let all = |sent: Sent| vec![sent; messages.len()];
+        let unknown = |cause| {
+            self.unknowns.count(cause, messages.len());
+            all(Sent::Unknown)
+        };
         let response = match self.ask(self.client.post(self.url("/send")).json(&body)).await {
             Ok(response) => response,
             Err(error) if error.is_connect() => return all(Sent::Unreached),
-            Err(error) => {
-                tracing::warn!(error = %error.without_url(), "a call to the operator failed");
-                return all(Sent::Unknown);
-            }
+            Err(error) => return unknown(cause_of(&error)),
         };
-        if let Some(said) = said_by_http(response.status()) {
-            return all(said);
+        match said_by_http(response.status()) {
+            None => {}
+            Some(Sent::Unknown) => return unknown(Cause::Status),
+            Some(said) => return all(said),
         }
-        let Some(octets) = whole(response).await else { return all(Sent::Unknown) };
-        match SendAnswer::read(&octets) {
-            None => all(Sent::Unknown),
-            Some(answer) if answer.status != 0 => all(Sent::Said(class_of(answer.status), answer.status)),
-            Some(answer) => matched(messages, &answer),
+        let octets = match whole(response).await {
+            Ok(octets) => octets,
+            Err(cause) => return unknown(cause),
+        };
+        let Some(answer) = SendAnswer::read(&octets) else { return unknown(Cause::Unreadable) };
+        let sent = matched::matched(messages, &answer);
+        match sent.iter().filter(|sent| **sent == Sent::Unknown).count() {
+            0 => {}
+            missing => self.unknowns.count(Cause::Missing, missing),
         }
+        sent
     }
 
     /// Asks whether Magfa has a message of ours.
@@ -153,30 +189,37 @@ impl Magfa {
             Some(Sent::Said(class, code)) => return LookUp::Said(class, code),
             Some(_) => return LookUp::NoAnswer,
         }
-        let Some(octets) = whole(response).await else { return LookUp::NoAnswer };
-        match MidAnswer::read(&octets) {
-            Some(answer) if answer.status != 0 => LookUp::Said(class_of(answer.status), answer.status),
-            Some(answer) if answer.status == 0 && answer.mid == -1 => LookUp::NeverSeen,
-            Some(answer) if answer.status == 0 && answer.mid > 0 => LookUp::Known(answer.mid.to_string()),
-            _ => LookUp::NoAnswer,
+        let Ok(octets) = whole(response).await else { return LookUp::NoAnswer };
+        let Some(answer) = MidAnswer::read(&octets) else { return LookUp::NoAnswer };
+        match (answer.status(), answer.mid) {
+            (Some(0), Number::Is(-1)) => LookUp::NeverSeen,
+            (Some(0), Number::Is(mid)) if mid > 0 => LookUp::Known(mid.to_string()),
+            (Some(0) | None, _) => LookUp::NoAnswer,
+            (Some(code), _) => LookUp::Said(class_of(code), code),
         }
     }
 
     /// Asks what became of messages, by Magfa's ids (at most [`STATUSES_MAX`]). Nothing
-    /// where Magfa could not be asked; an id missing from the answer is missing here.
+    /// where Magfa did not answer that; an id missing from the answer is missing here, and
+    /// what nobody asked for is left out. Where an id has several receipts the furthest
+    /// counts, whatever their order.
     pub(crate) async fn poll(&self, operator_ids: &[&str]) -> Option<HashMap<String, Polled>> {
         let url = self.url(&format!("/statuses/{}", operator_ids.join(",")));
         let response = self.ask(self.client.get(url)).await.ok()?;
-        if !response.status().is_success() {
+        if response.status() != StatusCode::OK {
             return None;
         }
-        let octets = whole(response).await?;
-        let answer = StatusesAnswer::read(&octets).filter(|answer| answer.status == 0)?;
-        let polled = answer.dlrs.into_iter().map(|dlr| {
-            let polled = Polled { receipt: receipt_of(dlr.status), code: dlr.status };
-            (dlr.mid.to_string(), polled)
-        });
-        Some(polled.collect())
+        let octets = whole(response).await.ok()?;
+        let asked: HashSet<&str> = operator_ids.iter().copied().collect();
+        let mut polled: HashMap<String, Polled> = HashMap::with_capacity(asked.len());
+        for (mid, code) in answer::statuses(&octets)? {
+            let (mid, said) = (mid.to_string(), Polled { receipt: receipt_of(code), code });
+            if asked.contains(mid.as_str()) {
+                let known = polled.entry(mid).or_insert(said);
+                *known = std::cmp::max_by_key(*known, said, Polled::rank);
+            }
+        }
+        Some(polled)
     }
 
     async fn ask(&self, request: RequestBuilder) -> reqwest::Result<Response> {
@@ -192,17 +235,22 @@ impl Magfa {
     }
 }
 
-/// The body of an answer; nothing where it breaks off or is longer than any of Magfa's.
-async fn whole(mut response: Response) -> Option<Vec<u8>> {
+/// The body of an answer; not where it breaks off or is longer than any of Magfa's.
+async fn whole(mut response: Response) -> Result<Vec<u8>, Cause> {
     let mut octets = Vec::new();
-    while let Some(piece) = response.chunk().await.ok()? {
+    while let Some(piece) = response.chunk().await.map_err(|error| cause_of(&error))? {
         if octets.len() + piece.len() > ANSWER_OCTETS_MAX {
             tracing::warn!("an operator's answer is longer than any that it may give");
-            return None;
+            return Err(Cause::Unreadable);
         }
         octets.extend_from_slice(&piece);
     }
-    Some(octets)
+    Ok(octets)
+}
+
+/// Why a call that reached the operator, or may have, has no answer.
+fn cause_of(error: &reqwest::Error) -> Cause {
+    if error.is_timeout() { Cause::Timeout } else { Cause::Lost }
 }
 
 /// What an HTTP status alone says of a call, where it says enough.
@@ -213,38 +261,6 @@ fn said_by_http(status: StatusCode) -> Option<Sent> {
         401 | 403 | 404 => Some(Sent::Said(Class::Stop, i16::try_from(status.as_u16()).unwrap_or(0))),
         _ => Some(Sent::Unknown),
     }
-}
-
-/// Finds each message's element by our id, else by its recipient, which is unique in a call.
-fn matched(messages: &[Outgoing<'_>], answer: &SendAnswer) -> Vec<Sent> {
-    let by_id: HashMap<i64, &answer::Element> = answer
-        .messages
-        .iter()
-        .filter(|element| element.user_id > 0)
-        .map(|element| (element.user_id, element))
-        .collect();
-    let by_recipient: HashMap<&str, &answer::Element> = answer
-        .messages
-        .iter()
-        .filter(|element| element.user_id == 0)
-        .map(|element| (last_ten(&element.recipient), element))
-        .collect();
-    messages
-        .iter()
-        .map(|message| {
-            let by_recipient = || by_recipient.get(last_ten(&message.recipient.get().to_string()));
-            match by_id.get(&message.id.get()).or_else(by_recipient) {
-                Some(element) if element.status != 0 => Sent::Said(class_of(element.status), element.status),
-                Some(element) if element.id > 0 => Sent::Taken(element.id.to_string()),
-                _ => Sent::Unknown,
-            }
-        })
-        .collect()
-}
-
-/// Recipients are echoed with or without the country's code.
-fn last_ten(digits: &str) -> &str {
-    digits.get(digits.len().saturating_sub(10)..).unwrap_or(digits)
 }
 
 #[cfg(test)]

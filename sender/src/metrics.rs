@@ -4,6 +4,50 @@ use domain::lane::Lane;
 use domain::outcome::Outcome;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
+/// Why it is not known what became of messages that were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// No answer in time.
+    Timeout,
+    /// The connection ended before the answer did.
+    Lost,
+    /// An HTTP status that says nothing of the messages.
+    Status,
+    /// An answer that cannot be read.
+    Unreadable,
+    /// An answer that does not have the message, or contradicts itself about it.
+    Missing,
+}
+
+/// Messages of unknown outcome, of one lane and connector, by cause.
+pub(crate) struct Unknowns([(Cause, Counter); 5]);
+
+impl Unknowns {
+    pub(crate) fn new(lane: Lane, connector: &str) -> Self {
+        let counter = |(cause, word): (Cause, &'static str)| {
+            let (lane, connector) = (lane.as_str(), connector.to_owned());
+            let labels = [("lane", lane.to_owned()), ("connector", connector), ("cause", word.to_owned())];
+            (cause, counter!("smshub_sender_unknown_total", &labels))
+        };
+        let causes = [
+            (Cause::Timeout, "timeout"),
+            (Cause::Lost, "connection_lost"),
+            (Cause::Status, "http_status"),
+            (Cause::Unreadable, "unreadable"),
+            (Cause::Missing, "missing"),
+        ];
+        Unknowns(causes.map(counter))
+    }
+
+    /// So many messages more.
+    pub(crate) fn count(&self, cause: Cause, messages: usize) {
+        if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == cause) {
+            counter.increment(u64::try_from(messages).unwrap_or(u64::MAX));
+        }
+        tracing::warn!(?cause, messages, "what became of messages that were sent is not known");
+    }
+}
+
 /// The meters of one lane, made once.
 pub(crate) struct Meters {
     outcomes: Vec<(Outcome, Counter)>,

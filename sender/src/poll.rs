@@ -81,6 +81,7 @@ impl Poller {
         while !stop.is_requested() {
             self.under_way.look_after();
             self.ask();
+            self.put_off();
             if self.is_hungry() {
                 self.look().await;
                 continue;
@@ -101,6 +102,15 @@ impl Poller {
         let least = if self.places.is_open() { STATUSES_MAX } else { 1 };
         while self.queue.len() >= least && self.under_way.has_room() {
             self.under_way.ask(next_call(&mut self.queue));
+        }
+    }
+
+    /// What could not be asked is asked again, but not at once.
+    fn put_off(&mut self) {
+        let again = i64::try_from(self.settings.poll_failed_again_ms).unwrap_or(i64::MAX);
+        let again_at = clock::boot_ms().saturating_add(again);
+        for asked in self.under_way.take_in_vain() {
+            self.places.put_off(asked.partition, asked.place, again_at);
         }
     }
 
@@ -148,10 +158,10 @@ impl Poller {
         let ids = async |connection: &mut PgConnection| due::operator_ids(connection, chunks).await;
         let mut ids = self.pool.within(ids).await?;
         for (partition, page) in pages {
-            for Due { place, open } in page {
-                let Some(chunk) = ChunkId::new(place.chunk) else { continue };
-                let ids = ids.remove(&place.chunk).unwrap_or_default();
-                self.queue.extend(question::asked(*partition, chunk, *open, ids));
+            for due in page {
+                let Some(chunk) = ChunkId::new(due.place.chunk) else { continue };
+                let ids = ids.remove(&due.place.chunk).unwrap_or_default();
+                self.queue.extend(question::asked(*partition, chunk, *due, ids));
             }
         }
         Ok(())

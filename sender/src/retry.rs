@@ -5,7 +5,10 @@ use domain::id::ChunkId;
 /// Attempts are numbered in an octet. After so many the message waits for its `send_by`.
 pub(crate) const ATTEMPTS_MAX: u8 = 250;
 /// After so many attempts the rest is spread over the time until `send_by`.
-const SPREAD_AFTER: u8 = 20;
+const SPREAD_AFTER: u8 = 200;
+/// An operator that asks for patience is tried at the first pause so many times, and then twice
+/// as long, and so on: the first in the queue ask for all that stand behind them.
+const PATIENT_ATTEMPTS: u8 = 20;
 /// Further doublings of the pause would overflow nothing but the reader's patience.
 const DOUBLINGS_MAX: u8 = 16;
 /// A pause is longer or shorter by up to so many hundredths of it: what failed together does
@@ -21,15 +24,19 @@ pub(crate) struct InVain {
     pub(crate) attempts: u8,
     /// Tries so far: attempts without those that were told to have patience.
     pub(crate) tries: u8,
+    /// Whether the operator only asked for patience.
+    pub(crate) patience: bool,
     /// Until its `send_by`, in milliseconds.
     pub(crate) left_ms: i64,
 }
 
-/// How long it waits, in milliseconds: `first`, doubled with each try up to `longest`, and so
-/// that the numbers of attempts last for the time that is left. Never beyond that.
+/// How long it waits, in milliseconds: `first`, doubled with each try (where the operator asks
+/// for patience, seldom) up to `longest`, and so that the numbers of attempts last for the time
+/// that is left. Never beyond that.
 pub(crate) fn pause(message: InVain, first: u64, longest: u64) -> i64 {
-    let InVain { attempts, tries, left_ms, .. } = message;
-    let doubled = first.saturating_mul(1 << tries.saturating_sub(1).min(DOUBLINGS_MAX)).min(longest);
+    let InVain { attempts, tries, patience, left_ms, .. } = message;
+    let doublings = if patience { attempts / PATIENT_ATTEMPTS } else { tries.saturating_sub(1) };
+    let doubled = first.saturating_mul(1 << doublings.min(DOUBLINGS_MAX)).min(longest);
     let doubled = i64::try_from(doubled).unwrap_or(i64::MAX);
     let attempts_left = i64::from(ATTEMPTS_MAX.saturating_sub(attempts)).max(1);
     let spread = if attempts > SPREAD_AFTER { left_ms / attempts_left } else { 0 };
@@ -57,7 +64,8 @@ mod tests {
     use super::*;
 
     fn message(attempts: u8, tries: u8, left_ms: i64) -> InVain {
-        InVain { chunk: ChunkId::new(7 << 30).unwrap(), position: 3, attempts, tries, left_ms }
+        let chunk = ChunkId::new(7 << 30).unwrap();
+        InVain { chunk, position: 3, attempts, tries, patience: tries == 0, left_ms }
     }
 
     #[test]

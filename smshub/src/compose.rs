@@ -80,15 +80,17 @@ pub(crate) async fn run(settings: Settings, targets: &Targets) -> anyhow::Result
         standing,
         threads: Arc::new(Threads::new(&settings.runtime).context("the system gives no threads")?),
     };
+    let parts = Parts { settings, common, ids };
+    roles::start(targets, &parts, &mut lifecycle)?;
+
+    // Last: before all checks are registered it would say that all is well.
     let shown =
         Management { health, metrics: metrics.clone(), stopping: lifecycle.stop(Phase::StopAccepting) };
-    let (router, limits) = (platform::management::router(shown), settings.management.http.clone());
+    let (router, limits) = (platform::management::router(shown), parts.settings.management.http.clone());
     lifecycle
         .spawn("management", Phase::Close, |stop| platform::http::serve(management, router, limits, stop));
     lifecycle.spawn("metrics", Phase::Close, |stop| upkeep(metrics, stop));
 
-    let parts = Parts { settings, common, ids };
-    roles::start(targets, &parts, &mut lifecycle)?;
     tracing::info!(roles = %names(targets), partitions = install.partitions, "smshub runs");
     lifecycle.run(signal).await?;
     pools.close().await;

@@ -50,7 +50,7 @@ async fn express_does_not_notice_that_bulk_is_jammed() {
     gateway.set("SENDER__CONNECTORS__SLOW__CALL_TIMEOUT_MS", "60000");
     let all = gateway.start("all", "all").await;
     let customer = gateway.customer(100_000_000);
-    slow.set_faults_json(br#"[{"fault":"hang","delay_ms":120000}]"#).unwrap();
+    slow.set_faults_json(br#"[{"fault":"hang","for_ms":600000}]"#).unwrap();
     let campaign = customer.send_bulk(all.api, 0, 5_000).await.unwrap();
     let hanging = format!("http://{}/metrics", all.management);
     until("every slot of bulk hangs", async || {
@@ -97,7 +97,7 @@ async fn express_does_not_notice_that_bulk_is_jammed() {
 async fn what_went_by_one_operator_is_not_sent_again_by_another() {
     let mut gateway = Gateway::new(Path::new(BINARY), &ledger::MIGRATIONS, operator()).await;
     let other = gateway.connector("other", operator()).await;
-    gateway.set("SENDER__LOOK_UP_AFTER_MS", "300000");
+    gateway.set("SENDER__LOOK_UP_AFTER_MS", "5000");
     gateway.set("SENDER__DEFER_AFTER_MS", "100");
     let all = gateway.start("all", "all").await;
     let customer = gateway.customer(100_000_000);
@@ -111,11 +111,11 @@ async fn what_went_by_one_operator_is_not_sent_again_by_another() {
     for lane in ["EXPRESS", "STANDARD", "BULK"] {
         gateway.set(&format!("SENDER__ROUTES__{lane}"), "other");
     }
-    sqlx::query("update deferred set due = now()").execute(gateway.schema.pool()).await.unwrap();
     gateway.set("SENDER__LOOK_UP_AFTER_MS", "200");
     gateway.set("SENDER__CONNECTORS__MAGFA__LIMITS__LOOK_UPS_PER_SECOND", "10000");
     let all = gateway.start("all", "all").await;
-    let later = customer.send(all.api, 1, "express").await.unwrap().unwrap();
+    let later =
+        customer.send(all.api, 1, "express").await.unwrap_or_else(|e| panic!("{e}\n{}", all.log())).unwrap();
     gateway.quiescent(END).await;
     assert_eq!(taken(&other).into_keys().collect::<Vec<_>>(), [later], "only what came later");
     let taken = taken(&gateway.operator);

@@ -13,6 +13,7 @@ use simulator::journal::What;
 use simulator::{Operator, Settings};
 use sqlx::migrate::Migrator;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -36,7 +37,8 @@ pub struct Gateway {
     pub kafka: KafkaSettings,
     binary: PathBuf,
     folder: TempDir,
-    operator_url: String,
+    /// Where it listens.
+    pub operator_address: SocketAddr,
     settings: Vec<(String, String)>,
     stop: CancellationToken,
 }
@@ -54,14 +56,14 @@ impl Gateway {
     /// Where any of it fails.
     pub async fn new(binary: &Path, migrations: &Migrator, operator: Settings) -> Self {
         let stop = CancellationToken::new();
-        let (operator, operator_url) = start_operator(operator, &stop).await;
+        let (operator, operator_address) = start_operator(operator, &stop).await;
         let gateway = Gateway {
             schema: Schema::new(migrations).await,
             operator,
             kafka: crate::kafka::settings(),
             binary: binary.to_owned(),
             folder: tempfile::tempdir().expect("a folder"),
-            operator_url,
+            operator_address,
             settings: Vec::new(),
             stop,
         };
@@ -81,7 +83,8 @@ impl Gateway {
     /// # Panics
     /// Where it cannot be started.
     pub async fn connector(&mut self, name: &str, operator: Settings) -> Arc<Operator> {
-        let (operator, url) = start_operator(operator, &self.stop).await;
+        let (operator, address) = start_operator(operator, &self.stop).await;
+        let url = base_url(address);
         for (key, value) in [
             ("BASE_URL", url.as_str()),
             ("USER", "demo/demo"),
@@ -108,7 +111,7 @@ impl Gateway {
             .env("SMSHUB__KAFKA__PARTITIONS", kafka.partitions.to_string())
             .env("SMSHUB__KAFKA__FLUSH_EACH_RECORD", "false")
             .env("SMSHUB__OWNERSHIP__DATA_FOLDER", self.folder.path().join("cli"))
-            .env("SMSHUB__SENDER__CONNECTORS__MAGFA__BASE_URL", &self.operator_url)
+            .env("SMSHUB__SENDER__CONNECTORS__MAGFA__BASE_URL", base_url(self.operator_address))
             .env("SMSHUB__SENDER__CONNECTORS__MAGFA__USER", "demo/demo")
             .env("SMSHUB__SENDER__CONNECTORS__MAGFA__PASSWORD", "demo")
             .env("SMSHUB__SENDER__CONNECTORS__MAGFA__CALL_TIMEOUT_MS", "2000")
@@ -207,12 +210,17 @@ impl Gateway {
     }
 }
 
-/// An operator in this process, and the address before `/send`.
-async fn start_operator(settings: Settings, stop: &CancellationToken) -> (Arc<Operator>, String) {
+/// An operator in this process, and where it listens.
+async fn start_operator(settings: Settings, stop: &CancellationToken) -> (Arc<Operator>, SocketAddr) {
     let operator = Operator::in_memory(settings, OPERATOR_MESSAGES, OPERATOR_JOURNAL);
     let operator = Arc::new(operator.expect("the operator's settings are right"));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(simulator::serve(listener, Arc::clone(&operator), stop.clone()));
-    (operator, format!("http://{address}/api/http/sms/v2"))
+    (operator, address)
+}
+
+/// The setting of a connector to an operator there.
+fn base_url(operator: SocketAddr) -> String {
+    format!("http://{operator}/api/http/sms/v2")
 }

@@ -17,6 +17,8 @@ const MESSAGE_OCTETS: usize = 15;
 pub(crate) enum Why {
     /// It is tried again when its time comes.
     Retry,
+    /// The same, but the operator only asked for patience: it keeps its place before the others.
+    Patience,
     /// The operator is asked whether it has it.
     LookUp,
     /// A person must look; when its time comes it expires.
@@ -24,13 +26,14 @@ pub(crate) enum Why {
 }
 
 impl Why {
-    const ALL: [Why; 3] = [Why::Retry, Why::LookUp, Why::Dead];
+    const ALL: [Why; 4] = [Why::Retry, Why::Patience, Why::LookUp, Why::Dead];
 
     const fn code(self) -> u8 {
         match self {
             Why::Retry => 1,
             Why::LookUp => 2,
             Why::Dead => 3,
+            Why::Patience => 4,
         }
     }
 }
@@ -174,7 +177,7 @@ mod tests {
     fn waiting() -> impl Strategy<Value = Waiting> {
         let counts = (any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
         let by = prop::sample::select(vec![None, Some("magfa"), Some("کاوه‌نگار"), Some("")]);
-        (counts, 0usize..3, any::<i16>(), any::<i64>(), by).prop_map(|(counts, why, code, due, by)| {
+        (counts, 0usize..4, any::<i16>(), any::<i64>(), by).prop_map(|(counts, why, code, due, by)| {
             let (position, attempt, tries, questions) = counts;
             let (why, due, by) = (Why::ALL[why], UnixMillis(due), by.map(Arc::from));
             Waiting { position, attempt, tries, questions, why, code, due, by }

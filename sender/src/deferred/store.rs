@@ -224,20 +224,22 @@ fn read(rows: Vec<Stored>) -> Result<Vec<(i32, Row)>, sqlx::Error> {
     rows.into_iter().map(one).collect()
 }
 
-/// Orders for these partitions, at most `most`, the eldest first.
+/// Orders for these partitions that were not carried out yet, at most `most`, the eldest first.
 pub(crate) async fn orders(
     connection: &mut PgConnection,
     lane: Lane,
     partitions: &[i32],
+    carried_out: &[i64],
     most: usize,
 ) -> Result<Vec<Order>, sqlx::Error> {
     let rows: Vec<(i64, i32, i64, String, String)> = sqlx::query_as(
         "select id, partition, chunk_id, messages::text, verb from dead_order
-         where lane = $1 and partition = any($2) order by id limit $3",
+         where lane = $1 and partition = any($2) and id <> all($4) order by id limit $3",
     )
     .bind(lane.as_str())
     .bind(partitions)
     .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .bind(carried_out)
     .fetch_all(connection)
     .await?;
     let one = |(id, partition, chunk, messages, verb): (i64, i32, i64, String, String)| {

@@ -124,7 +124,7 @@ async fn people_see_dead_letters_and_order() {
     assert!(letters::find(&mut connection, id(3)).await.unwrap().is_none());
 
     letters::order(&mut connection, &all, None, Verb::Requeue, "someone").await.unwrap();
-    let ordered = orders(&mut connection, Lane::Bulk, &[0], 9).await.unwrap();
+    let ordered = orders(&mut connection, Lane::Bulk, &[0], &[], 9).await.unwrap();
     let [order] = &ordered[..] else { panic!("one order in this partition, not {ordered:?}") };
     assert_eq!((order.chunk, order.verb), (id(1), Verb::Requeue));
     assert_eq!(order.messages, [1, 4].into_iter().collect::<Bits>());
@@ -132,8 +132,8 @@ async fn people_see_dead_letters_and_order() {
     assert_eq!(found.ordered.as_deref(), Some("requeue"));
     let done = Changes { carried_out: vec![order.id], ..Changes::default() };
     change(&mut connection, Lane::Bulk, &done).await.unwrap();
-    assert!(orders(&mut connection, Lane::Bulk, &[0], 9).await.unwrap().is_empty());
-    assert_eq!(orders(&mut connection, Lane::Bulk, &[1], 9).await.unwrap().len(), 1);
+    assert!(orders(&mut connection, Lane::Bulk, &[0], &[], 9).await.unwrap().is_empty());
+    assert_eq!(orders(&mut connection, Lane::Bulk, &[1], &[], 9).await.unwrap().len(), 1);
     drop(connection);
     schema.drop().await;
 }

@@ -4,6 +4,7 @@
 use super::flight::Flight;
 use super::{Desk, Leaving, Now, Wait};
 use crate::deferred::{Order, Row, Verb, Why};
+use crate::retry::ATTEMPTS_MAX;
 use crate::scan::Stands;
 use domain::bits::Bits;
 use domain::id::ChunkId;
@@ -63,6 +64,12 @@ impl Desk {
     pub(crate) fn kept_chunks(&self) -> impl Iterator<Item = ChunkId> {
         let in_hand = self.flights.iter().filter(|(_, flight)| flight.from_table).map(|(id, _)| *id);
         in_hand.chain(self.unsaved.rows.keys().copied())
+    }
+
+    /// Orders that were carried out, whose chunks have not been stored since.
+    pub(crate) fn carried_out(&self) -> impl Iterator<Item = i64> {
+        let in_hand = self.flights.values().flat_map(|flight| &flight.orders);
+        in_hand.chain(&self.unsaved.orders).copied()
     }
 
     /// Takes a row in hand. `look_up_at` is that of [`Desk::take`].
@@ -128,13 +135,18 @@ impl Desk {
             if message.waits.is_none_or(|wait| wait.why != Why::Dead) {
                 continue;
             }
-            message.waits = None;
             match order.verb {
+                // Their numbers are used up: one would be given twice.
+                Verb::Requeue if message.attempt >= ATTEMPTS_MAX => {}
                 Verb::Requeue => {
+                    message.waits = None;
                     message.tries = 0;
                     again.insert(position);
                 }
-                Verb::Drop => dropped.push(work.as_it_is(position)),
+                Verb::Drop => {
+                    message.waits = None;
+                    dropped.push(work.as_it_is(position));
+                }
             }
         }
         let account = work.chunk.account;

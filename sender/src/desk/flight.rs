@@ -153,7 +153,7 @@ impl Work {
             let due = match wait.why {
                 // A clock that was set must not move it behind the time it expires at.
                 Why::Dead => self.send_by(),
-                Why::Retry | Why::LookUp => now.unix.plus(wait.at - now.boot),
+                Why::Retry | Why::Patience | Why::LookUp => now.unix.plus(wait.at - now.boot),
             };
             let Message { attempt, tries, questions, .. } = *message;
             // Only a message whose outcome is unknown is asked about, and only where it went.

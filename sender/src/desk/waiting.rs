@@ -1,6 +1,5 @@
 //! What messages wait for, and what follows when their time has come.
 
-use super::flight::Work;
 use super::{Desk, Leaving};
 use crate::deferred::Why;
 use domain::id::ChunkId;
@@ -25,21 +24,30 @@ pub(crate) struct Wait {
 impl Desk {
     /// Makes what is to be retried at `now`, and dead letters whose time is over, ready.
     pub(crate) fn retry_due(&mut self, now: i64) {
+        let mut in_front = Vec::new();
         while let Some((id, position)) = next_due(&mut self.retries, now) {
-            let over = self.over_waiting(id, position, now, |why| why != Why::LookUp);
-            if let Some(account) = over.map(|work| work.chunk.account) {
-                self.ready.push(account, id, [position].into_iter().collect());
+            let Some((why, account)) = self.over_waiting(id, position, now, |why| why != Why::LookUp) else {
+                continue;
+            };
+            let message = [position].into_iter().collect();
+            match why {
+                Why::Patience => in_front.push((account, id, message)),
+                Why::Retry | Why::LookUp | Why::Dead => self.ready.push(account, id, message),
             }
+        }
+        // The last one first, so that the first one comes to stand before it.
+        while let Some((account, id, message)) = in_front.pop() {
+            self.ready.put_back(account, id, message);
         }
     }
 
     /// A message about which the operator is to be asked at `now`.
     pub(crate) fn next_look_up(&mut self, now: i64) -> Option<Leaving> {
         while let Some((id, position)) = next_due(&mut self.look_ups, now) {
-            let over = self.over_waiting(id, position, now, |why| why == Why::LookUp);
-            if let Some(leaving) = over.map(|work| work.as_it_is(position)) {
+            if self.over_waiting(id, position, now, |why| why == Why::LookUp).is_some() {
                 self.will_write(id);
-                return Some(leaving);
+                let work = self.flights.get(&id).and_then(|flight| flight.work.as_ref());
+                return work.map(|work| work.as_it_is(position));
             }
         }
         None
@@ -63,19 +71,20 @@ impl Desk {
         }
     }
 
-    /// A message whose waiting is over; nothing where it was a place that it left before.
+    /// What a message waited for, and whose it is, when that is over; nothing where it was a
+    /// place that it left before.
     fn over_waiting(
         &mut self,
         id: ChunkId,
         position: u8,
         now: i64,
         why: impl Fn(Why) -> bool,
-    ) -> Option<&Work> {
+    ) -> Option<(Why, i64)> {
         let work = self.flights.get_mut(&id)?.work.as_mut()?;
-        let open = work.open.contains(position);
+        let (open, account) = (work.open.contains(position), work.chunk.account);
         let message = work.message_mut(position)?;
-        message.waits.take_if(|wait| open && wait.at <= now && why(wait.why))?;
-        Some(work)
+        let over = message.waits.take_if(|wait| open && wait.at <= now && why(wait.why))?;
+        Some((over.why, account))
     }
 
     /// Counts a try in vain, unless the operator only asked for patience. Returns attempts and

@@ -45,6 +45,9 @@ impl Rate {
 
     /// How many messages of `lane` may go at `now`, at most `wanted`.
     pub(crate) fn permits(&mut self, lane: Lane, wanted: usize, now: i64) -> usize {
+        if self.per_second <= 0.0 {
+            return 0;
+        }
         self.fill(now);
         let leaves = match lane {
             Lane::Express => 0.0,

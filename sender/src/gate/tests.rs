@@ -3,8 +3,12 @@ use super::*;
 const LIMITS: BreakerLimits =
     BreakerLimits { failures: 2, open_first_ms: 1_000, open_longest_ms: 8_000, probe_lost_ms: 20_000 };
 
+const FOR_EVER: i64 = i64::MAX;
+
 fn gate(permitted: Option<f64>) -> Gate {
-    Gate::new(LIMITS, permitted, 0)
+    let mut gate = Gate::new(LIMITS, 0);
+    gate.agreed(None, permitted, FOR_EVER);
+    gate
 }
 
 /// Messages that leave in `ms` milliseconds when a hundred are asked for in each.
@@ -32,7 +36,7 @@ fn a_stopped_one_admits_nothing_until_it_is_resumed() {
     // Answers to what was under way change nothing.
     gate.heard(Signal::Answered, 0);
     assert_eq!(gate.admits(Lane::Express, 1, 1_000_000), 0);
-    gate.set_stopped(None);
+    gate.agreed(None, None, FOR_EVER);
     assert_eq!(gate.admits(Lane::Express, 1, 1_000_000), 1);
 }
 
@@ -84,9 +88,60 @@ fn a_permitted_rate_is_kept_and_may_change() {
     let mut gate = gate(Some(200.0));
     let first = sent(&mut gate, 0, 5_000);
     assert!((950..=1_100).contains(&first), "{first}");
-    gate.permit(Some(20.0));
+    gate.agreed(None, Some(20.0), FOR_EVER);
     let second = sent(&mut gate, 5_000, 5_000);
     assert!((90..=115).contains(&second), "{second}");
-    gate.permit(Some(0.0));
+    gate.agreed(None, Some(0.0), FOR_EVER);
     assert!(sent(&mut gate, 10_000, 5_000) <= 3);
+}
+
+#[test]
+fn nothing_goes_before_it_was_agreed_on_and_after_what_was_granted_has_lapsed() {
+    let mut gate = Gate::new(LIMITS, 0);
+    assert_eq!((gate.admits(Lane::Express, 1, 0), gate.admits_look_up(0)), (0, false));
+    // Another process had stopped it.
+    gate.agreed(Some(18), None, 0);
+    assert_eq!((gate.admits(Lane::Express, 1, 0), gate.stopped()), (0, Some(18)));
+    gate.agreed(None, Some(100.0), 3_000);
+    assert_eq!((gate.admits(Lane::Express, 1, 2_999), gate.admits(Lane::Express, 1, 3_000)), (1, 0));
+    // What is not limited cannot lapse.
+    gate.agreed(None, None, 3_000);
+    assert_eq!(gate.admits(Lane::Express, 1, 3_000), 1);
+}
+
+/// An operator that answers questions and takes nothing stays left alone, and the other way
+/// round.
+#[test]
+fn questions_and_calls_do_not_speak_for_each_other() {
+    let mut gate = gate(None);
+    for now in [0, 1] {
+        gate.heard(Signal::NoAnswer, now);
+        gate.heard_question(Signal::Answered, now);
+    }
+    assert!(!gate.breaker().is_closed() && gate.questions().is_closed());
+    assert!(gate.admits(Lane::Express, 1, 10) == 0 && gate.admits_look_up(10) && gate.admits_poll(10));
+    gate.heard(Signal::Answered, 20);
+    for now in [30, 31] {
+        gate.heard(Signal::Answered, now);
+        gate.heard_question(Signal::NoAnswer, now);
+    }
+    assert!(gate.breaker().is_closed() && !gate.questions().is_closed());
+    assert!(gate.admits(Lane::Express, 1, 40) == 1 && !gate.admits_look_up(40) && !gate.admits_poll(40));
+}
+
+/// After a silence, what the operator has not read yet may still come.
+#[test]
+fn how_long_it_has_answered_counts_from_the_end_of_a_silence() {
+    let mut gate = gate(None);
+    assert!(gate.answers_for(0) > 1_000_000);
+    gate.heard_question(Signal::NoAnswer, 0);
+    gate.heard_question(Signal::Answered, 500);
+    assert!(gate.answers_for(500) > 1_000_000, "one that is lost now and then was not silent");
+    [1_000, 1_001].into_iter().for_each(|now| gate.heard(Signal::NoAnswer, now));
+    gate.heard(Signal::Answered, 5_000);
+    assert_eq!(gate.answers_for(5_200), 200);
+    [6_000, 6_001].into_iter().for_each(|now| gate.heard_question(Signal::NoAnswer, now));
+    gate.heard_question(Signal::Answered, 9_000);
+    gate.heard_question(Signal::Answered, 9_100);
+    assert_eq!(gate.answers_for(9_200), 200);
 }

@@ -1,119 +1,135 @@
 //! Magfa's answers. Fields that we do not use are not read; what is not JSON of this shape
-//! is no answer, and its messages are unknown.
+//! is no answer, and its messages are unknown. One element that cannot be read does not
+//! spoil those beside it.
 
-use serde::{Deserialize, Deserializer};
-use std::borrow::Cow;
+mod field;
+
+pub(super) use field::Number;
+use field::Text;
+use serde::Deserialize;
 
 /// The answer to `/send`.
 #[derive(Debug, Deserialize)]
 pub(super) struct SendAnswer<'a> {
-    pub(super) status: i16,
+    status: Number,
     #[serde(default, borrow)]
-    pub(super) messages: Vec<Element<'a>>,
+    messages: Option<Vec<Option<Element<'a>>>>,
 }
 
 /// One message of it. A refused one has a status and no id.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(super) struct Element<'a> {
-    pub(super) status: i16,
-    #[serde(default, deserialize_with = "number")]
-    pub(super) id: i64,
-    /// Our id, zero where it was not echoed.
-    #[serde(default, deserialize_with = "number")]
-    pub(super) user_id: i64,
-    #[serde(default, borrow)]
-    pub(super) recipient: Cow<'a, str>,
+    status: Number,
+    id: Number,
+    user_id: Number,
+    #[serde(borrow)]
+    recipient: Text<'a>,
+}
+
+/// Whom an element is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum About<'a> {
+    /// The message with this id of ours.
+    Id(i64),
+    /// Our id was not echoed: the message to this number, if it is one.
+    Recipient(&'a str),
+}
+
+/// What an element, or a whole answer, says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Says {
+    /// Taken, under this id.
+    Taken(i64),
+    /// Refused with this code.
+    Refused(i16),
+    /// Neither.
+    Nothing,
 }
 
 /// The answer to `/mid/{uid}`.
 #[derive(Debug, Deserialize)]
 pub(super) struct MidAnswer {
-    pub(super) status: i16,
-    #[serde(default, deserialize_with = "number")]
-    pub(super) mid: i64,
+    status: Number,
+    #[serde(default)]
+    pub(super) mid: Number,
 }
 
 /// The answer to `/statuses/{mids}`.
 #[derive(Debug, Deserialize)]
-pub(super) struct StatusesAnswer {
-    pub(super) status: i16,
+struct StatusesAnswer {
+    status: Number,
     #[serde(default)]
-    pub(super) dlrs: Vec<Dlr>,
+    dlrs: Option<Vec<Option<Dlr>>>,
 }
 
 /// One receipt of it.
-#[derive(Debug, Deserialize)]
-pub(super) struct Dlr {
-    #[serde(default, deserialize_with = "number")]
-    pub(super) mid: i64,
-    pub(super) status: i16,
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Dlr {
+    mid: Number,
+    status: Number,
 }
 
 impl<'a> SendAnswer<'a> {
     pub(super) fn read(octets: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(octets).ok()
+        read(octets)
+    }
+
+    /// The status of the whole call; nothing where there is none that can be read.
+    pub(super) fn status(&self) -> Option<i16> {
+        self.status.code()
+    }
+
+    pub(super) fn elements(&self) -> impl Iterator<Item = &Element<'a>> {
+        self.messages.iter().flatten().flatten()
     }
 }
 
 impl MidAnswer {
     pub(super) fn read(octets: &[u8]) -> Option<Self> {
-        serde_json::from_slice(octets).ok()
+        read(octets)
+    }
+
+    pub(super) fn status(&self) -> Option<i16> {
+        self.status.code()
     }
 }
 
-impl StatusesAnswer {
-    pub(super) fn read(octets: &[u8]) -> Option<Self> {
-        serde_json::from_slice(octets).ok()
-    }
-}
-
-/// An id as a number or as a text of digits; zero where it is missing or null.
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Id<'a> {
-        Number(i64),
-        #[serde(borrow)]
-        Text(Cow<'a, str>),
-        Nothing,
-    }
-    match Id::deserialize(deserializer)? {
-        Id::Number(number) => Ok(number),
-        Id::Text(text) => text.parse().map_err(serde::de::Error::custom),
-        Id::Nothing => Ok(0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn answers_as_published() {
-        let answer = br#"{"status":0,"messages":[
-            {"status":0,"id":134512228059,"userId":0,"parts":1,"tariff":1320.0,"alphabet":"DEFAULT","recipient":"989353837909"},
-            {"status":27,"userId":"512","recipient":"98912"},
-            {"status":1,"id":null,"userId":null}]}"#;
-        let answer = SendAnswer::read(answer).unwrap();
-        let read: Vec<_> =
-            answer.messages.iter().map(|e| (e.status, e.id, e.user_id, e.recipient.as_ref())).collect();
-        assert_eq!(read, [(0, 134_512_228_059, 0, "989353837909"), (27, 0, 512, "98912"), (1, 0, 0, "")]);
-        assert_eq!(SendAnswer::read(br#"{"status":18}"#).unwrap().status, 18);
-        assert_eq!(MidAnswer::read(br#"{"status":0,"mid":-1}"#).unwrap().mid, -1);
-        let statuses = br#"{"status":0,"dlrs":[{"mid":7,"status":1,"date":"2026-11-21 10:00:00"},{"mid":"8","status":-1,"date":null}]}"#;
-        let dlrs: Vec<_> =
-            StatusesAnswer::read(statuses).unwrap().dlrs.iter().map(|d| (d.mid, d.status)).collect();
-        assert_eq!(dlrs, [(7, 1), (8, -1)]);
+impl Element<'_> {
+    pub(super) fn about(&self) -> About<'_> {
+        match self.user_id {
+            Number::Missing | Number::Is(0) => About::Recipient(&self.recipient.0),
+            Number::Is(id) => About::Id(id),
+            // It was echoed, and is none of ours.
+            Number::Unreadable => About::Id(0),
+        }
     }
 
-    #[test]
-    fn garbage_is_no_answer() {
-        for garbage in
-            [&b""[..], b"<html>", br#"{"status":"ok"}"#, br#"{"status":0,"messages":[{"status":0,"#]
-        {
-            assert!(SendAnswer::read(garbage).is_none());
+    pub(super) fn says(&self) -> Says {
+        match (self.status.code(), self.id) {
+            (Some(0), Number::Is(id)) if id > 0 => Says::Taken(id),
+            (Some(0) | None, _) => Says::Nothing,
+            (Some(code), _) => Says::Refused(code),
         }
     }
 }
+
+/// The receipts of an answer to a poll, id and status; nothing where it is no such answer,
+/// or the poll was refused.
+pub(super) fn statuses(octets: &[u8]) -> Option<impl Iterator<Item = (i64, i16)>> {
+    let answer = read::<StatusesAnswer>(octets).filter(|answer| answer.status.code() == Some(0))?;
+    let receipt = |dlr: Dlr| match (dlr.mid, dlr.status.code()) {
+        (Number::Is(mid), Some(status)) => Some((mid, status)),
+        _ => None,
+    };
+    Some(answer.dlrs?.into_iter().flatten().filter_map(receipt))
+}
+
+/// serde would also take the fields of a struct from an array, by their position.
+fn read<'a, T: Deserialize<'a>>(octets: &'a [u8]) -> Option<T> {
+    octets.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(octets).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A row of `receipt_poll` that is due.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Due {
     pub(super) place: Place,
     /// The messages that await a receipt.

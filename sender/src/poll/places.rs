@@ -48,7 +48,7 @@ struct Partition {
     at: Place,
     /// Whether there may be more behind it.
     open: bool,
-    /// What was asked about, and when.
+    /// What was asked about, and from when on it is asked about again.
     asked: BTreeMap<Place, i64>,
 }
 
@@ -96,14 +96,14 @@ impl Places {
         partition.open = full;
         let mut ask = Vec::new();
         for place in page {
-            let asked_at = partition.asked.get(place);
-            let is_fresh = asked_at.is_some_and(|at| now - at < self.limits.again_after_ms);
+            let again_at = partition.asked.get(place);
+            let is_fresh = again_at.is_some_and(|again_at| now < *again_at);
             if !is_fresh {
-                if asked_at.is_none() && elsewhere + partition.asked.len() >= self.limits.asked_max {
+                if again_at.is_none() && elsewhere + partition.asked.len() >= self.limits.asked_max {
                     partition.open = false;
                     break;
                 }
-                partition.asked.insert(*place, now);
+                partition.asked.insert(*place, now.saturating_add(self.limits.again_after_ms));
                 ask.push(*place);
             }
             partition.at = *place;
@@ -116,6 +116,14 @@ impl Places {
     pub(super) fn forget(&mut self, number: i32, places: &[Place]) {
         if let Some(partition) = self.partitions.get_mut(&number) {
             partition.asked.retain(|place, _| places.binary_search(place).is_err());
+        }
+    }
+
+    /// It was asked about in vain: the first pass from the start after `again_at` finds it.
+    pub(super) fn put_off(&mut self, number: i32, place: Place, again_at: i64) {
+        let partition = self.partitions.get_mut(&number);
+        if let Some(asked) = partition.and_then(|partition| partition.asked.get_mut(&place)) {
+            *asked = again_at;
         }
     }
 

@@ -1,8 +1,8 @@
 //! What an operator is asked in one call, and what its answer is written as.
 
-use super::due::OperatorId;
+use super::due::{Due, OperatorId};
+use super::places::Place;
 use crate::magfa::Polled;
-use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::outcome::Receipt;
 use domain::time::UnixMillis;
@@ -14,6 +14,8 @@ use wire::receipts::{MessageReceipt, ReceiptSlice, Receipts};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) partition: i32,
+    /// Where its chunk stands among what is due.
+    pub(super) place: Place,
     pub(super) chunk: ChunkId,
     pub(super) attempt: u8,
     pub(super) position: u8,
@@ -29,16 +31,24 @@ impl Asked {
 }
 
 /// The open messages of a chunk.
-pub(super) fn asked(partition: i32, chunk: ChunkId, open: Bits, ids: Vec<OperatorId>) -> Vec<Asked> {
+pub(super) fn asked(partition: i32, chunk: ChunkId, due: Due, ids: Vec<OperatorId>) -> Vec<Asked> {
+    let Due { place, open } = due;
     let mut left = open;
     let mut asked = Vec::with_capacity(open.len());
     for OperatorId { id, connector, attempt, position } in ids {
         if left.contains(position) {
             left.remove(position);
-            asked.push(Asked { partition, chunk, attempt, position, by: Some((id, connector)) });
+            asked.push(Asked { partition, place, chunk, attempt, position, by: Some((id, connector)) });
         }
     }
-    asked.extend(left.iter().map(|position| Asked { partition, chunk, attempt: 1, position, by: None }));
+    asked.extend(left.iter().map(|position| Asked {
+        partition,
+        place,
+        chunk,
+        attempt: 1,
+        position,
+        by: None,
+    }));
     asked
 }
 

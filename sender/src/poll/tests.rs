@@ -55,6 +55,34 @@ async fn calls_are_filled_across_partitions_and_answers_go_to_their_own() {
     rig.drop().await;
 }
 
+/// An operator that does not answer is left alone but for probes, and asked again soon: not only
+/// when answers that never came should have been taken in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_asked_in_vain_is_asked_again() {
+    let rig = Rig::new().await;
+    rig.make_topics().await;
+    let line = rig.line(None).await;
+    for number in 4..24 {
+        rig.due(&line, i32::try_from(number & 3).unwrap(), number, 100).await;
+    }
+    rig.operator.set_faults_json(br#"[{"fault":"error_500_before","on":"statuses"}]"#).unwrap();
+    let held = Held::default();
+    (0..4).for_each(|partition| held.insert(partition));
+    let settings = Settings { questions_at_once: 1, ..rig.settings() };
+    let mut poller = Poller::on(rig.pool().clone(), &settings, Lane::Bulk, Arc::clone(&line), held);
+    poller.places = Places::new(Limits { asked_max: 200, again_after_ms: 600_000, from_start_ms: 100 });
+    let (stop, stopped) = Stop::manual();
+    let running = tokio::spawn(poller.run(stopped));
+    rig.until("the operator is left alone", async || !line.route.connector.answers_questions()).await;
+    let calls = rig.operator.stats().statuses_calls;
+    assert!(calls <= 6, "{calls} calls of twenty: five failures, and a probe");
+    rig.operator.set_faults_json(b"[]").unwrap();
+    rig.until("all are answered", async || answered(&rig).await == 2_000).await;
+    stop.cancel();
+    running.await.unwrap().unwrap();
+    rig.drop().await;
+}
+
 /// Kafka takes nothing: calls go on until so many answers wait for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_does_not_wait_for_kafka_but_so_many_answers_at_most_do() {

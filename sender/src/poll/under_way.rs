@@ -2,7 +2,8 @@
 //! place is free as soon as the operator has answered.
 
 use super::question::{Asked, records};
-use crate::call::Line;
+use crate::call::{Line, Link};
+use crate::gate::Signal;
 use platform::ownership::clock;
 use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
@@ -22,13 +23,15 @@ type Answer = BTreeMap<i32, Receipts>;
 pub(super) struct UnderWay {
     line: Arc<Line>,
     calls_at_once: usize,
-    calls: JoinSet<Option<Answer>>,
+    calls: JoinSet<Result<Answer, Vec<Asked>>>,
     writes: JoinSet<()>,
+    /// What could not be asked.
+    in_vain: Vec<Asked>,
 }
 
 impl UnderWay {
     pub(super) fn new(line: Arc<Line>, calls_at_once: usize) -> Self {
-        UnderWay { line, calls_at_once, calls: JoinSet::new(), writes: JoinSet::new() }
+        UnderWay { line, calls_at_once, calls: JoinSet::new(), writes: JoinSet::new(), in_vain: Vec::new() }
     }
 
     /// Whether another call may begin.
@@ -36,9 +39,18 @@ impl UnderWay {
         self.calls.len() < self.calls_at_once && self.calls.len() + self.writes.len() < ANSWERS_MAX
     }
 
-    /// Begins a call.
+    /// Begins a call, all of one operator. One that does not answer is probed, no more.
     pub(super) fn ask(&mut self, asked: Vec<Asked>) {
+        let link = link(&self.line, &asked);
+        if link.is_some_and(|link| !link.connector.admits_poll()) {
+            return self.in_vain.extend(asked);
+        }
         self.calls.spawn(question(Arc::clone(&self.line), asked));
+    }
+
+    /// What could not be asked since this was called last.
+    pub(super) fn take_in_vain(&mut self) -> Vec<Asked> {
+        std::mem::take(&mut self.in_vain)
     }
 
     /// Sees to what has ended.
@@ -60,31 +72,41 @@ impl UnderWay {
         }
     }
 
-    fn answered(&mut self, answer: Result<Option<Answer>, JoinError>) {
-        if let Some(answer) = ended(answer).flatten() {
-            self.writes.spawn(write(Arc::clone(&self.line), answer));
+    fn answered(&mut self, answer: Result<Result<Answer, Vec<Asked>>, JoinError>) {
+        match ended(answer) {
+            Some(Ok(answer)) => {
+                self.writes.spawn(write(Arc::clone(&self.line), answer));
+            }
+            Some(Err(asked)) => self.in_vain.extend(asked),
+            None => {}
         }
     }
 }
 
-/// Asks the operator. Nothing: it could not be asked.
-async fn question(line: Arc<Line>, asked: Vec<Asked>) -> Option<Answer> {
+/// The operator that is to be asked. Nothing where there is no id to ask by, or where it is not
+/// configured any more: then the sweep ends what nobody answers.
+fn link<'l>(line: &'l Line, asked: &[Asked]) -> Option<&'l Link> {
+    let whom = asked.first().and_then(Asked::connector)?;
+    line.link(Some(whom))
+}
+
+/// Asks the operator. The questions come back where it could not be asked.
+async fn question(line: Arc<Line>, asked: Vec<Asked>) -> Result<Answer, Vec<Asked>> {
     let asked_at = Instant::now();
-    let ids: Vec<&str> = asked.iter().filter_map(|asked| asked.by.as_ref()).map(|(id, _)| &**id).collect();
-    // Whoever is not configured any more cannot be asked: the sweep ends what nobody answers.
-    let whom = asked.first().and_then(Asked::connector).map(|connector| &**connector);
-    let link = line.link(whom).filter(|_| !ids.is_empty());
-    let Some(link) = link else {
+    let Some(link) = link(&line, &asked) else {
+        let whom = asked.first().and_then(Asked::connector).map(|connector| &**connector);
         let connector = whom.unwrap_or(&line.route.connector.name);
-        return Some(records(connector, clock::unix_now(), &asked, &HashMap::new()));
+        return Ok(records(connector, clock::unix_now(), &asked, &HashMap::new()));
     };
+    let ids: Vec<&str> = asked.iter().filter_map(|asked| asked.by.as_ref()).map(|(id, _)| &**id).collect();
     let polled = link.magfa.poll(&ids).await;
-    if polled.is_none() {
+    link.connector.heard_question(if polled.is_some() { Signal::Answered } else { Signal::NoAnswer });
+    let Some(polled) = polled else {
         tracing::warn!(connector = link.connector.name, "the operator could not be asked for receipts");
-    }
-    let polled = polled?;
+        return Err(asked);
+    };
     line.heard.note(&link.connector.name, asked_at).await;
-    Some(records(&link.connector.name, clock::unix_now(), &asked, &polled))
+    Ok(records(&link.connector.name, clock::unix_now(), &asked, &polled))
 }
 
 /// Hands an answer over to Kafka, of all partitions together, and waits until it is

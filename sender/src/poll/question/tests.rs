@@ -8,10 +8,8 @@ fn chunk(number: i64) -> ChunkId {
     ChunkId::new(number << 8).unwrap()
 }
 
-fn bits(positions: &[u8]) -> Bits {
-    let mut bits = Bits::EMPTY;
-    positions.iter().for_each(|position| bits.insert(*position));
-    bits
+fn due(open: &[u8]) -> Due {
+    Due { place: Place::START, open: open.iter().copied().collect() }
 }
 
 fn id(id: &str, attempt: u8, position: u8) -> OperatorId {
@@ -21,7 +19,7 @@ fn id(id: &str, attempt: u8, position: u8) -> OperatorId {
 #[test]
 fn open_messages_are_asked_by_their_ids() {
     let ids = vec![id("a", 1, 0), id("b", 2, 1), id("c", 1, 7)];
-    let asked = asked(3, chunk(1), bits(&[1, 4, 7]), ids);
+    let asked = asked(3, chunk(1), due(&[1, 4, 7]), ids);
     let by = |one: &Asked| one.by.as_ref().map(|(id, connector)| (id.clone(), connector.to_string()));
     let asked: Vec<_> = asked.iter().map(|one| (one.position, one.attempt, by(one))).collect();
     let magfa = |id: &str| Some((id.to_owned(), "magfa".to_owned()));
@@ -30,9 +28,9 @@ fn open_messages_are_asked_by_their_ids() {
 
 #[test]
 fn a_call_across_partitions_is_a_record_for_each() {
-    let mut all = asked(3, chunk(1), bits(&[0, 1]), vec![id("a", 1, 0), id("b", 2, 1)]);
-    all.extend(asked(5, chunk(2), bits(&[9]), vec![id("c", 1, 9)]));
-    all.extend(asked(3, chunk(3), bits(&[2]), vec![]));
+    let mut all = asked(3, chunk(1), due(&[0, 1]), vec![id("a", 1, 0), id("b", 2, 1)]);
+    all.extend(asked(5, chunk(2), due(&[9]), vec![id("c", 1, 9)]));
+    all.extend(asked(3, chunk(3), due(&[2]), vec![]));
     let delivered = Polled { receipt: Receipt::Delivered, code: 1 };
     let polled = HashMap::from([("b".to_owned(), delivered), ("c".to_owned(), delivered)]);
     let records = records("magfa", UnixMillis(7), &all, &polled);
@@ -57,6 +55,7 @@ fn some_asked() -> impl Strategy<Value = Vec<Asked>> {
         let asked = asked.into_iter().map(|((number, position), (attempt, has_id))| Asked {
             // A chunk has one partition.
             partition: i32::try_from(number % 3).unwrap(),
+            place: Place::START,
             chunk: chunk(number),
             attempt,
             position,

@@ -5,6 +5,8 @@ use crate::call::{Line, Link};
 use crate::config::{ConnectorLimits, MagfaSettings, Routes, Settings};
 use crate::connector::Connector;
 use crate::magfa::{Magfa, Outgoing, Sent};
+use crate::metrics::Unknowns;
+use crate::poll::places::Place;
 use crate::poll::question::Asked;
 use domain::id::ChunkId;
 use domain::lane::Lane;
@@ -96,6 +98,8 @@ impl Rig {
             poll_look_ms: 20,
             poll_chunks: 10,
             poll_again_after_ms: 60_000,
+            poll_failed_again_ms: 100,
+            look_up_longest_s: 86_400,
             linger_express_ms: 0,
             linger_standard_ms: 0,
             linger_bulk_ms: 0,
@@ -110,12 +114,13 @@ impl Rig {
         let mut kafka = self.kafka.clone();
         kafka.bootstrap = bootstrap.map_or(kafka.bootstrap, str::to_owned);
         let standing = self.standing().await;
-        let writer = Writer::new(&kafka, 0, &self.topics, Lane::Bulk, standing).unwrap();
-        let magfa = Magfa::new(&self.settings().connectors["magfa"], 4).unwrap();
+        let writer = Writer::new(&kafka, 0, &self.topics, Lane::Bulk, Arc::clone(&standing)).unwrap();
+        let magfa =
+            Magfa::new(&self.settings().connectors["magfa"], 4, Unknowns::new(Lane::Bulk, "magfa")).unwrap();
         let connector = Connector::new("magfa", &ConnectorLimits::default(), 5_000, &Health::new());
         let heard = Arc::new(Heard::new(self.schema.pools().common().clone()));
         let route = Link { connector: Arc::new(connector), magfa };
-        Arc::new(Line { route, others: BTreeMap::new(), heard, writer: Arc::new(writer) })
+        Arc::new(Line { route, others: BTreeMap::new(), standing, heard, writer: Arc::new(writer) })
     }
 
     async fn standing(&self) -> Arc<Standing> {
@@ -168,6 +173,7 @@ impl Rig {
     /// Messages of a chunk to ask about.
     pub(super) fn asked(number: i64, messages: u8) -> Vec<Asked> {
         let asked = (0..messages).map(|position| Asked {
+            place: Place::START,
             partition: 0,
             chunk: ChunkId::new(number << 8).unwrap(),
             attempt: 1,

@@ -1,0 +1,112 @@
+//! Asking what became of messages whose outcome is not known, and how long.
+
+use crate::deferred::Why;
+use crate::desk::{Desk, Leaving, Now, Wait};
+use crate::lane::{Event, LaneLoop, What};
+use domain::outcome::Outcome;
+use platform::ownership::clock;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// An operator that is stopped or does not answer is not asked again before this, in
+/// milliseconds: longer than `sender.defer_after_ms` by default, so that the chunks leave memory
+/// and the frontier passes them.
+const SILENT_AGAIN_MS: i64 = 10_000;
+
+/// Messages whose turn has not come, by the connector they went by.
+type PutOff = BTreeMap<Option<Arc<str>>, i64>;
+
+impl LaneLoop {
+    /// What waited long enough: retries are ready, look-ups are made.
+    pub(crate) fn wait_over(&mut self, partition: i32, now: Now) {
+        let Some(part) = self.parts.get_mut(&partition).filter(|part| part.drained.is_none()) else { return };
+        let Some(desk) = part.desk.as_mut() else { return };
+        desk.retry_due(now.boot);
+        // Only the holder asks: what it hears closes messages for every later holder.
+        if part.look_again_due || part.looking_again || !part.hold.lease.holds() {
+            return;
+        }
+        let mut put_off = PutOff::new();
+        let mut left = Vec::new();
+        while self.questions < self.settings.questions_at_once {
+            let Some(message) = self.desk(partition).and_then(|desk| desk.next_look_up(now.boot)) else {
+                break;
+            };
+            if self.is_given_up(&message, now) {
+                left.push(message);
+            } else if self.admits(&message) {
+                self.look_up(partition, message);
+            } else {
+                self.put_off(partition, &message, now, &mut put_off);
+            }
+        }
+        self.close(partition, left, Outcome::LeftToReceipt);
+    }
+
+    fn look_up(&mut self, partition: i32, message: Leaving) {
+        let Some(part) = self.parts.get_mut(&partition) else { return };
+        part.under_way += 1;
+        self.questions += 1;
+        self.meters.look_ups.increment(1);
+        let (hold, number) = (part.hold.clone(), part.number);
+        let (line, events) = (Arc::clone(&self.line), self.events.clone());
+        tokio::spawn(async move {
+            let ended = line.look_up(&hold, message).await;
+            let _ = events.send(Event { partition, number, what: What::LookedUp(ended) });
+        });
+    }
+
+    /// Where nobody can be asked, or nobody told for long after it could have been sent, only a
+    /// receipt can tell.
+    fn is_given_up(&self, message: &Leaving, now: Now) -> bool {
+        let longest = i64::from(self.settings.look_up_longest_s) * 1_000;
+        self.line.link(message.elsewhere.as_deref()).is_none()
+            || now.unix >= message.chunk.send_by.plus(longest)
+    }
+
+    fn admits(&self, message: &Leaving) -> bool {
+        let link = self.line.link(message.elsewhere.as_deref());
+        link.is_some_and(|link| link.connector.admits_look_up())
+    }
+
+    /// Its turn comes when those before it have been asked, a second's worth each second.
+    fn put_off(&mut self, partition: i32, message: &Leaving, now: Now, put_off: &mut PutOff) {
+        let Some(link) = self.line.link(message.elsewhere.as_deref()) else { return };
+        let before = put_off.entry(message.elsewhere.clone()).or_insert(0);
+        let seconds = 1 + *before / i64::from(link.connector.look_ups_per_second().max(1));
+        *before += 1;
+        let after = if link.connector.answers_questions() { seconds * 1_000 } else { self.silent_again_ms() };
+        let wait = Wait { at: now.boot.saturating_add(after), why: Why::LookUp, code: 0 };
+        if let Some(desk) = self.desk(partition) {
+            desk.wait(message.chunk.id, message.position, wait);
+        }
+    }
+
+    fn silent_again_ms(&self) -> i64 {
+        SILENT_AGAIN_MS.max(i64::try_from(self.settings.defer_after_ms).unwrap_or(i64::MAX))
+    }
+
+    /// A look-up without answer is tried again, a few times; then a receipt must tell. An operator
+    /// that answers nobody is not counted.
+    pub(crate) fn no_answer(&mut self, partition: i32, message: Leaving) {
+        let link = self.line.link(message.elsewhere.as_deref());
+        let silent = link.is_some_and(|link| !link.connector.answers_questions());
+        let (max, after) = (self.settings.look_ups_max, self.settings.look_up_after_ms);
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let silent_again = self.silent_again_ms();
+        let (chunk, position) = (message.chunk.id, message.position);
+        let count = |desk: &mut Desk| desk.count_question(chunk, position);
+        let after = match silent {
+            true => silent_again,
+            false => match self.desk(partition).and_then(count) {
+                None => return,
+                Some(asked) if asked < max => after.saturating_mul(i64::from(asked) + 1),
+                Some(_) => return self.close(partition, vec![message], Outcome::LeftToReceipt),
+            },
+        };
+        let wait = Wait { at: clock::boot_ms().saturating_add(after), why: Why::LookUp, code: 0 };
+        if let Some(desk) = self.desk(partition) {
+            desk.wait(chunk, position, wait);
+        }
+    }
+}
