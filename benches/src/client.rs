@@ -41,6 +41,7 @@ pub(crate) struct Accepted {
 /// The 202 of a single message, as far as it matters here.
 #[derive(Debug, Deserialize)]
 pub(crate) struct AcceptedOne {
+    pub(crate) id: String,
     pub(crate) price: i64,
 }
 
@@ -78,11 +79,14 @@ struct Problem {
 
 impl Gateway {
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
+        Ok(Gateway { client: Gateway::plain_client()?, url: url.trim_end_matches('/').to_owned() })
+    }
+
+    /// HTTP/1.1 without encryption or proxy.
+    pub(crate) fn plain_client() -> anyhow::Result<reqwest::Client> {
         let builder = reqwest::Client::builder().no_proxy().http1_only().timeout(TIMEOUT);
         // As many as are used at once stay open.
-        let client =
-            builder.pool_max_idle_per_host(usize::MAX).build().context("no HTTP client can be made")?;
-        Ok(Gateway { client, url: url.trim_end_matches('/').to_owned() })
+        builder.pool_max_idle_per_host(usize::MAX).build().context("no HTTP client can be made")
     }
 
     pub(crate) async fn submit_bulk(&self, key: &str, body: Bytes) -> anyhow::Result<Answer<Accepted>> {

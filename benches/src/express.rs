@@ -1,9 +1,12 @@
 //! Single messages at a fixed rate, whether the ones before are answered or not: a slow
 //! server must not slow down the customers it is measured with.
 
+use crate::answers::Answered;
 use crate::client::{Answer, Gateway};
 use crate::latency::Latency;
+use anyhow::Context;
 use bytes::Bytes;
+use domain::id::MessageId;
 use std::cell::Cell;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -27,6 +30,8 @@ pub(crate) struct Load<'a> {
 pub(crate) struct Sent {
     /// From the moment a message was due to its 202.
     pub(crate) latency: Latency,
+    /// The same of each accepted message by itself.
+    pub(crate) answered: Vec<Answered>,
     /// What the accepted ones cost.
     pub(crate) price: i64,
     /// Answers of 503 `overloaded`.
@@ -37,7 +42,8 @@ pub(crate) struct Sent {
 
 /// Sends until it is told to stop, and waits for the answers.
 pub(crate) async fn send(load: Load<'_>) -> anyhow::Result<Sent> {
-    let mut sent = Sent { latency: Latency::new()?, price: 0, overloaded: 0, skipped: 0 };
+    let mut sent =
+        Sent { latency: Latency::new()?, answered: Vec::new(), price: 0, overloaded: 0, skipped: 0 };
     let mut under_way = JoinSet::new();
     let mut due = interval(Duration::from_nanos(1_000_000_000 / u64::from(load.rate.max(1))));
     due.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -61,12 +67,17 @@ pub(crate) async fn send(load: Load<'_>) -> anyhow::Result<Sent> {
     Ok(sent)
 }
 
-/// The price and the time of one message; nothing where there was no room.
-type Outcome = Option<(i64, Duration)>;
+/// The price and the times of one message; nothing where there was no room.
+type Outcome = Option<(i64, Duration, Answered)>;
 
 async fn one(gateway: Gateway, key: String, body: Bytes, due: Instant) -> anyhow::Result<Outcome> {
     match gateway.submit_one(&key, body).await? {
-        Answer::Taken(accepted) => Ok(Some((accepted.price, due.elapsed()))),
+        Answer::Taken(accepted) => {
+            let since_due = due.elapsed();
+            let id = accepted.id.parse().ok().and_then(MessageId::new);
+            let id = id.with_context(|| format!("{:?} is not the id of a message", accepted.id))?;
+            Ok(Some((accepted.price, since_due, Answered::now(id, since_due))))
+        }
         Answer::Overloaded(_) => Ok(None),
     }
 }
@@ -74,9 +85,10 @@ async fn one(gateway: Gateway, key: String, body: Bytes, due: Instant) -> anyhow
 impl Sent {
     fn count(&mut self, outcome: Outcome) {
         match outcome {
-            Some((price, time)) => {
+            Some((price, time, answered)) => {
                 self.price += price;
                 self.latency.record(time);
+                self.answered.push(answered);
             }
             None => self.overloaded += 1,
         }

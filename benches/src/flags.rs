@@ -52,6 +52,21 @@ pub struct Flags {
     /// A process whose CPU time is measured, its children included; may be repeated
     #[arg(long = "process", value_name = "NAME=PID")]
     pub(crate) processes: Vec<Watched>,
+    /// Where it is written when each express message of the measured runs was due and answered
+    #[arg(long, value_name = "FILE")]
+    pub(crate) answers: Option<PathBuf>,
+    /// The address of the simulated operator, whose counters go into the report
+    #[arg(long, value_name = "URL")]
+    pub(crate) operator: Option<String>,
+    /// Fault rules that the operator has during the measured runs, as a JSON array
+    #[arg(long, value_name = "JSON", requires = "operator")]
+    pub(crate) faults: Option<String>,
+    /// Where the median rates are written, for --compare
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_rates: Option<PathBuf>,
+    /// The rates of another scenario, to which those of this one are compared
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compare: Option<PathBuf>,
     /// A run that is not settled so many seconds after its first request has failed
     #[arg(long, default_value_t = 900)]
     pub(crate) within_seconds: u32,

@@ -5,16 +5,22 @@
 //! bulk calls ([`bulk`]) and single messages at a fixed rate ([`express`]) go out; the
 //! accounts are watched until nothing is held any more ([`settled`]); CPU times are read
 //! again; every call's report is checked ([`verify`]). A scenario ([`scenario`]) is a warm-up and several
-//! runs, and its report ([`report`]) shows their medians.
+//! runs, for which a simulated operator may be told to make faults ([`operator`]), and its
+//! report ([`report`]) shows their medians.
+//!
+//! Beside it [`hops`]: where the time of express messages goes, from what is written down anyway.
 
+mod answers;
 mod bodies;
 mod bulk;
 mod client;
 mod cpu;
 mod express;
 mod flags;
+mod hops;
 mod latency;
 mod numbers;
+mod operator;
 mod report;
 mod run;
 mod scenario;
@@ -22,4 +28,5 @@ mod settled;
 mod verify;
 
 pub use flags::Flags;
+pub use hops::{HopsFlags, hops};
 pub use scenario::measure;

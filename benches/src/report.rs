@@ -1,7 +1,11 @@
 //! The report of a scenario, as Markdown.
 
+mod compared;
 mod number;
+mod rates;
 mod tables;
+
+pub(crate) use compared::Rates;
 
 use crate::cpu::Watched;
 use crate::flags::Flags;
@@ -24,9 +28,9 @@ pub(crate) fn line(run: &Run) -> String {
 }
 
 /// A section: what was sent, rates and latencies, CPU time by process and thread group.
-pub(crate) fn section(flags: &Flags, watched: &[Watched], runs: &[Run]) -> String {
+pub(crate) fn section(flags: &Flags, watched: &[Watched], runs: &[Run], compared: Option<&Rates>) -> String {
     let mut out = format!("## {}\n\n{}\n\n", flags.title, load(flags));
-    tables::rates(&mut out, runs);
+    rates::table(&mut out, runs, compared);
     let _ = writeln!(out, "\nCPU time for each message, in µs:\n");
     tables::processes(&mut out, watched, runs);
     let _ = writeln!(
@@ -57,6 +61,9 @@ fn load(flags: &Flags) -> String {
     if flags.express_rate > 0 {
         let until = if flags.messages > 0 { "until those are settled" } else { "alone" };
         parts.push(format!("{} single express messages a second, {until}", flags.express_rate));
+    }
+    if let Some(faults) = &flags.faults {
+        parts.push(format!("the operator has the faults `{faults}`"));
     }
     let runs = match flags.runs {
         1 => "One run.".to_owned(),

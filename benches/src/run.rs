@@ -5,7 +5,8 @@ use crate::client::Gateway;
 use crate::cpu::{Machine, Reading, Usage, Watched};
 use crate::express::{self, Sent};
 use crate::flags::Keys;
-use crate::settled::{self, progress};
+use crate::operator::{Operator, Seen};
+use crate::settled::{self, Settled, progress};
 use crate::verify::{self, Ends};
 use anyhow::{Context, ensure};
 use bytes::Bytes;
@@ -16,6 +17,10 @@ use tokio::time::Instant;
 
 /// How often a line of progress comes while calls are submitted.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// Percent of what was paid: when so much is settled is told beside the end, which a few
+/// messages may hold up.
+pub(crate) const MOST_PERCENT: i64 = 98;
 
 /// What every run of a scenario has in common.
 pub(crate) struct Plan {
@@ -29,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) express_rate: u32,
     pub(crate) express_for: Duration,
     pub(crate) within: Duration,
+    /// Whose counters are read, where it is a simulated one.
+    pub(crate) operator: Option<Operator>,
     /// The measured processes, the generator among them.
     pub(crate) watched: Vec<Watched>,
 }
@@ -42,6 +49,8 @@ pub(crate) struct Run {
     /// Of each watched process, in their order: CPU time and memory in MiB.
     pub(crate) processes: Vec<(Usage, u64)>,
     pub(crate) machine: Machine,
+    /// What the operator saw of it.
+    pub(crate) operator: Option<Seen>,
 }
 
 /// The bulk calls of one run.
@@ -51,6 +60,8 @@ pub(crate) struct BulkRun {
     pub(crate) submitted: Submitted,
     /// From the first request until all of them were settled.
     pub(crate) settled: Duration,
+    /// Until [`MOST_PERCENT`] of them were.
+    pub(crate) most_settled: Duration,
     pub(crate) ends: Ends,
 }
 
@@ -58,6 +69,7 @@ pub(crate) struct BulkRun {
 pub(crate) async fn once(plan: &Plan, messages: u64) -> anyhow::Result<Run> {
     let before = settled::balances(&plan.gateway, &plan.keys.bulk).await?;
     ensure!(before.iter().all(|balance| balance.held == 0), "messages of before are not settled yet");
+    let seen = seen(plan).await?;
     let (readings, machine, start) = (read_all(&plan.watched)?, Machine::read()?, Instant::now());
 
     let stop = Cell::new(false);
@@ -83,26 +95,37 @@ pub(crate) async fn once(plan: &Plan, messages: u64) -> anyhow::Result<Run> {
     let processes = processes.collect();
     let bulk = match bulk {
         Some((submitted, settled)) => {
+            let had = before.iter().map(|balance| balance.balance).sum();
+            let most_settled = settled.percent_at(MOST_PERCENT, had) - start;
+            let settled = settled.at - start;
             let ends = verify::ends(&plan.gateway, &plan.keys.bulk, &submitted.batches).await?;
             ends.check_paid(&before, &settled::balances(&plan.gateway, &plan.keys.bulk).await?)?;
             let sum = |of: fn(&Batch) -> u64| submitted.batches.iter().map(of).sum();
             let messages = sum(|batch| batch.accepted.accepted);
             let segments = sum(|batch| batch.accepted.segments);
-            Some(BulkRun { messages, segments, settled, submitted, ends })
+            Some(BulkRun { messages, segments, settled, most_settled, submitted, ends })
         }
         None => None,
     };
     let accepted = bulk.as_ref().map_or(0, |bulk| bulk.messages)
         + express.as_ref().map_or(0, |express| express.latency.count());
-    Ok(Run { messages: accepted, bulk, express, processes, machine })
+    let operator = self::seen(plan).await?.zip(seen).map(|(after, before)| after.since(&before));
+    Ok(Run { messages: accepted, bulk, express, processes, machine, operator })
+}
+
+async fn seen(plan: &Plan) -> anyhow::Result<Option<Seen>> {
+    match &plan.operator {
+        Some(operator) => Ok(Some(operator.seen().await?)),
+        None => Ok(None),
+    }
 }
 
 fn read_all(watched: &[Watched]) -> anyhow::Result<Vec<Reading>> {
     watched.iter().map(Watched::read).collect()
 }
 
-/// Submits, and waits until all of it is settled; returns how long that took.
-async fn send_bulk(plan: &Plan, messages: u64, start: Instant) -> anyhow::Result<(Submitted, Duration)> {
+/// Submits, and waits until all of it is settled.
+async fn send_bulk(plan: &Plan, messages: u64, start: Instant) -> anyhow::Result<(Submitted, Settled)> {
     let taken = Cell::new(0);
     let load = bulk::Load {
         gateway: &plan.gateway,
@@ -126,7 +149,7 @@ async fn send_bulk(plan: &Plan, messages: u64, start: Instant) -> anyhow::Result
     };
     let settled =
         settled::wait(&plan.gateway, &plan.keys.bulk, &submitted.batches, start, plan.within).await?;
-    Ok((submitted, settled - start))
+    Ok((submitted, settled))
 }
 
 async fn send_express(plan: &Plan, stop: &Cell<bool>) -> anyhow::Result<Option<Sent>> {

@@ -29,7 +29,7 @@ report_head() {
 | Rust, Kafka, Java, Postgres | $(rustc --version | cut -d' ' -f2), $(kafka_version), $(java_version), $(postgres_version) |
 | Kafka | one broker, 8 partitions, every record flushed before it is acknowledged |
 | Postgres | $(postgres_settings) |
-| simulator | ${SIMULATOR_FLAGS[*]}; 97 % delivered |
+| simulator | ${SIMULATOR_FLAGS[*]:2}; its journal is on; 97 % delivered |
 | smshub | $shape; differs from its defaults in addresses, credentials and $(changed_settings) |
 
 TEXT

@@ -14,7 +14,7 @@ use_services() {
   SIMULATOR_FLAGS=(--data "$PROFILE_DIR/simulator")
   if [[ $PROFILE == bench ]]; then
     SMSHUB_CONFIG=$ROOT/infra/smshub.bench.toml
-    SIMULATOR_FLAGS=(--no-journal --delivery-min-ms 0 --delivery-max-ms 0)
+    SIMULATOR_FLAGS+=(--delivery-min-ms 0 --delivery-max-ms 0)
   fi
   eval "$(service_environment)"
 }

@@ -56,7 +56,7 @@ use tokio::sync::mpsc;
 /// Messages that wait for a person.
 pub mod dead {
     pub use crate::deferred::Verb;
-    pub use crate::deferred::letters::{Letter, Which, find, list, order};
+    pub use crate::deferred::letters::{ATTEMPTS_MAX, Dead, Letter, Others, Which, find, list, order};
 }
 
 /// Links to operators, as people see them.

@@ -79,6 +79,12 @@ impl World {
         message
     }
 
+    /// Whether a message is recorded, and stands so.
+    async fn stands(&self, id: i64, status: &str) -> bool {
+        let path = format!("/v1/messages/{id}");
+        self.customer.get(self.process.api, &path).await.unwrap().1["status"] == status
+    }
+
     /// After all has come to rest: each message taken once, or as often as `times` permits, and
     /// in this status, charged or refunded accordingly.
     async fn ended(&self, case: &str, ids: &[i64], status: &str, times: std::ops::RangeInclusive<usize>) {
@@ -239,5 +245,81 @@ async fn dead_letters_wait_for_a_person() {
     world.ended("dropped", campaign, "failed", 0..=0).await;
     assert_eq!(world.gateway.must(&["dead", "list"]), "no dead letters");
     assert!(world.process.stop().await, "a clean stop");
+    world.gateway.schema.pools().close().await;
+}
+
+/// A chunk with several dead letters: what is ordered of one of them changes no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_chunk_with_dead_letters_one_is_dropped_and_one_sent_again() {
+    let world = World::new().await;
+    world.faults(r#"[{"fault":"refuse","code":31}]"#);
+    let ids = world.customer.send_bulk(world.process.api, 0, 5).await.unwrap();
+    let listed = async |what: &str| world.gateway.must(&["dead", "list"]).contains(what);
+    world.until("all five are listed", async || listed("5 × code 31  since").await).await;
+    world.faults("[]");
+    let order = |verb: &str, id: i64| world.gateway.must(&["dead", verb, &id.to_string(), "--yes"]);
+    assert!(order("drop", ids[1]).contains("1 message in 1 chunk will be dropped"));
+    world.until("one is dropped", async || listed("4 × code 31  since").await).await;
+    assert!(order("requeue", ids[3]).contains("1 message in 1 chunk will be sent again"));
+    world.until("one is sent again", async || listed("3 × code 31  since").await).await;
+    world.until("the one is failed", async || world.stands(ids[1], "failed").await).await;
+    world.until("the other is delivered", async || world.stands(ids[3], "delivered").await).await;
+    let dropped = world.message(ids[1]).await;
+    assert!(dropped["refunded"] == dropped["price"] && dropped["price"] != 0, "{dropped}");
+    for left in [ids[0], ids[2], ids[4]] {
+        let message = world.message(left).await;
+        assert!(message["status"] == "queued" && message["refunded"] == 0, "{message}");
+    }
+    assert_eq!(world.taken(), [(ids[3], 1)].into(), "nothing else was sent");
+    // Neither is a dead letter any more, and a sixth message there never was.
+    for (id, says) in [
+        (ids[1], "is no dead letter"),
+        (ids[3], "is no dead letter"),
+        (ids[4] + 1, "its chunk has 5 messages"),
+    ] {
+        for verb in ["drop", "requeue"] {
+            let refused = world.gateway.run(&["dead", verb, &id.to_string(), "--yes"]);
+            let error = String::from_utf8_lossy(&refused.stderr);
+            assert!(refused.status.code() == Some(1) && error.contains(says), "{verb} {id}: {error}");
+        }
+    }
+    assert!(listed("3 × code 31  since").await);
+    world.gateway.must(&["dead", "drop", "--chunk", &ids[0].to_string(), "--yes"]);
+    world.ended("dropped", &[ids[0], ids[1], ids[2], ids[4]], "failed", 0..=0).await;
+    world.ended("sent again", &[ids[3]], "delivered", 1..=1).await;
+    assert!(world.process.stop().await, "a clean stop");
+    world.gateway.must(&["audit", "--quiescent"]);
+    world.gateway.schema.pools().close().await;
+}
+
+/// Whom nobody helps expires by itself when the time is over, and is refunded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_expires_when_its_time_is_over() {
+    let mut world = World::new().await;
+    world.customer = world.gateway.customer(1_000_000).with_ttl(30);
+    world.faults(r#"[{"fault":"refuse","code":31}]"#);
+    let mut ids = world.customer.send_bulk(world.process.api, 0, 3).await.unwrap();
+    ids.extend(world.customer.send(world.process.api, 3, "express").await.unwrap());
+    assert_eq!(ids.len(), 4, "all are accepted");
+    let listed = async || world.gateway.must(&["dead", "list"]).lines().count();
+    world.until("both chunks are listed", async || listed().await == 2).await;
+    for id in &ids {
+        world.until("they are recorded", async || world.stands(*id, "queued").await).await;
+    }
+    // From now on the operator would take it: nobody asked for that.
+    world.faults("[]");
+    for id in &ids {
+        world.until("they expire", async || world.stands(*id, "expired").await).await;
+    }
+    world.ended("expired", &ids, "expired", 0..=0).await;
+    for id in &ids {
+        let message = world.message(*id).await;
+        assert!(message["status"] == "expired" && message["refunded"] == message["price"], "{message}");
+    }
+    assert_eq!(world.gateway.must(&["dead", "list"]), "no dead letters");
+    let account = world.gateway.must(&["account", "show", &world.customer.account.to_string()]);
+    assert!(account.contains("balance  1000000") && account.contains("held     0"), "{account}");
+    assert!(world.process.stop().await, "a clean stop");
+    world.gateway.must(&["audit", "--quiescent"]);
     world.gateway.schema.pools().close().await;
 }

@@ -32,6 +32,14 @@ pub(super) fn thousands(number: f64) -> String {
     out
 }
 
+pub(super) fn one_place(number: f64) -> String {
+    format!("{number:.1}")
+}
+
+pub(super) fn two_places(number: f64) -> String {
+    format!("{number:.2}")
+}
+
 /// A figure of several runs.
 pub(super) struct Spread {
     sorted: Vec<f64>,

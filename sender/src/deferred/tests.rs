@@ -1,7 +1,7 @@
 //! The tables on real Postgres.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::letters::{self, Which};
+use super::letters::{self, Dead, Letter, Which};
 use super::*;
 use bytes::Bytes;
 use domain::bits::Bits;
@@ -121,15 +121,22 @@ async fn people_see_dead_letters_and_order() {
     assert_eq!(of(Which { code: Some(0), ..Which::default() }).await.unwrap().len(), 1);
     assert_eq!(of(Which { account: Some(8), ..Which::default() }).await.unwrap().len(), 0);
     assert_eq!(of(Which { lane: Some("express".into()), ..Which::default() }).await.unwrap().len(), 0);
-    assert!(letters::find(&mut connection, id(3)).await.unwrap().is_none());
+    let waiting = of(Which { waiting: true, ..Which::default() }).await.unwrap();
+    assert_eq!(waiting.iter().map(|letter| letter.chunk).collect::<Vec<_>>(), [id(1), id(2), id(3)]);
+    let counts = |letter: &Letter| (letter.dead.len(), letter.retried.count, letter.asked_about.count);
+    assert_eq!(waiting.iter().map(counts).collect::<Vec<_>>(), [(2, 0, 0), (1, 1, 0), (0, 2, 0)]);
+    assert_eq!(all[1].dead, [(4, Dead { code: 0, attempts: 3 })].into());
+    assert!(letters::find(&mut connection, id(3)).await.unwrap().unwrap().dead.is_empty());
+    assert!(letters::find(&mut connection, id(4)).await.unwrap().is_none());
 
-    letters::order(&mut connection, &all, None, Verb::Requeue, "someone").await.unwrap();
+    let both: Vec<(&Letter, Bits)> = all.iter().map(|letter| (letter, letter.of_code(None))).collect();
+    letters::order(&mut connection, &both, Verb::Requeue, "someone").await.unwrap();
     let ordered = orders(&mut connection, Lane::Bulk, &[0], &[], 9).await.unwrap();
     let [order] = &ordered[..] else { panic!("one order in this partition, not {ordered:?}") };
     assert_eq!((order.chunk, order.verb), (id(1), Verb::Requeue));
     assert_eq!(order.messages, [1, 4].into_iter().collect::<Bits>());
     let found = letters::find(&mut connection, id(1)).await.unwrap().unwrap();
-    assert_eq!(found.ordered.as_deref(), Some("requeue"));
+    assert_eq!((found.requeued, found.dropped), (order.messages, Bits::EMPTY));
     let done = Changes { carried_out: vec![order.id], ..Changes::default() };
     change(&mut connection, Lane::Bulk, &done).await.unwrap();
     assert!(orders(&mut connection, Lane::Bulk, &[0], &[], 9).await.unwrap().is_empty());

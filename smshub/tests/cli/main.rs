@@ -4,6 +4,8 @@
 mod account;
 mod audit;
 mod config;
+mod dead;
+mod records;
 mod send;
 mod support;
 mod trace;
