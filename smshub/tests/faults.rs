@@ -160,7 +160,7 @@ async fn every_message_arrives_once_whatever_the_operator_does() {
     }
     assert!(world.process.stop().await, "a clean stop");
     world.gateway.must(&["audit", "--quiescent"]);
-    world.gateway.schema.pools().close().await;
+    world.gateway.close().await;
 }
 
 /// What was taken unheard is found out by asking again, also where asking fails for a while.
@@ -176,7 +176,7 @@ async fn look_ups_and_polls_that_fail_are_made_again() {
     world.ended("look-ups fail", &ids, "delivered", 1..=1).await;
     assert!(world.process.stop().await, "a clean stop");
     world.gateway.must(&["audit", "--quiescent"]);
-    world.gateway.schema.pools().close().await;
+    world.gateway.close().await;
 }
 
 /// Codes of single messages that end them, with the status they end in.
@@ -189,7 +189,7 @@ async fn final_refusals_are_refunded() {
         world.ended(&format!("code {code}"), &ids, status, 0..=0).await;
     }
     assert!(world.process.stop().await, "a clean stop");
-    world.gateway.schema.pools().close().await;
+    world.gateway.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -219,7 +219,7 @@ async fn a_refused_configuration_stops_the_connector_until_a_person_resumes_it()
     world.ended("resumed", &ids, "delivered", 1..=1).await;
     world.until("the alarm is over", async || !world.has_alarm("connector_stopped").await).await;
     assert!(restarted.stop().await && world.process.stop().await, "a clean stop");
-    world.gateway.schema.pools().close().await;
+    world.gateway.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -245,7 +245,7 @@ async fn dead_letters_wait_for_a_person() {
     world.ended("dropped", campaign, "failed", 0..=0).await;
     assert_eq!(world.gateway.must(&["dead", "list"]), "no dead letters");
     assert!(world.process.stop().await, "a clean stop");
-    world.gateway.schema.pools().close().await;
+    world.gateway.close().await;
 }
 
 /// A chunk with several dead letters: what is ordered of one of them changes no other.
@@ -289,7 +289,7 @@ async fn of_a_chunk_with_dead_letters_one_is_dropped_and_one_sent_again() {
     world.ended("sent again", &[ids[3]], "delivered", 1..=1).await;
     assert!(world.process.stop().await, "a clean stop");
     world.gateway.must(&["audit", "--quiescent"]);
-    world.gateway.schema.pools().close().await;
+    world.gateway.close().await;
 }
 
 /// Whom nobody helps expires by itself when the time is over, and is refunded.
@@ -321,5 +321,5 @@ async fn a_dead_letter_expires_when_its_time_is_over() {
     assert!(account.contains("balance  1000000") && account.contains("held     0"), "{account}");
     assert!(world.process.stop().await, "a clean stop");
     world.gateway.must(&["audit", "--quiescent"]);
-    world.gateway.schema.pools().close().await;
+    world.gateway.close().await;
 }

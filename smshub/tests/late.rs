@@ -127,5 +127,5 @@ async fn never_seen_is_not_believed_right_after_a_silence() {
     assert_eq!(twice, 0, "sent again although the first was only late");
     assert!(ids.iter().all(|id| submissions.contains_key(id)));
     assert!(all.stop().await, "a clean stop");
-    gateway.schema.pools().close().await;
+    gateway.close().await;
 }

@@ -79,5 +79,5 @@ async fn from_http_to_balanced_books() {
     gateway.must(&["audit", "--quiescent"]);
     assert!(process.stop().await, "a clean stop");
     gateway.must(&["audit", "--quiescent"]);
-    gateway.schema.pools().close().await;
+    gateway.close().await;
 }

@@ -88,7 +88,7 @@ async fn express_does_not_notice_that_bulk_is_jammed() {
     let taken = taken(&slow);
     assert!(campaign.iter().all(|id| taken.get(id) == Some(&1)), "each message once");
     assert!(all.stop().await, "a clean stop");
-    gateway.schema.pools().close().await;
+    gateway.close().await;
 }
 
 /// Messages of unknown outcome, when the process dies and comes back with another route: asked
@@ -124,5 +124,5 @@ async fn what_went_by_one_operator_is_not_sent_again_by_another() {
         assert_eq!(status(&customer, &all, *id).await, "delivered");
     }
     assert!(all.stop().await, "a clean stop");
-    gateway.schema.pools().close().await;
+    gateway.close().await;
 }

@@ -9,6 +9,7 @@ pub use process::Process;
 
 use crate::postgres::Schema;
 use platform::kafka::KafkaSettings;
+use platform::kafka::topics::{TopicAdmin, Topics};
 use simulator::journal::What;
 use simulator::{Operator, Settings};
 use sqlx::migrate::Migrator;
@@ -46,6 +47,9 @@ pub struct Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.stop.cancel();
+        if std::thread::panicking() {
+            process::show_logs(self.folder.path());
+        }
     }
 }
 
@@ -207,6 +211,19 @@ impl Gateway {
             }
         }
         counts
+    }
+
+    /// Deletes its topics, so that Kafka need not carry those of all tests, and closes its
+    /// connections. A test that panics before leaves them to the next reset of the parts.
+    ///
+    /// # Panics
+    /// Where there can be no client.
+    pub async fn close(self) {
+        let admin = TopicAdmin::new(&self.kafka).expect("the settings are right");
+        if let Err(error) = admin.delete(&Topics::new(&self.kafka.topic_prefix, 1)).await {
+            eprintln!("topics are left: {error}");
+        }
+        self.schema.pools().close().await;
     }
 }
 

@@ -5,7 +5,6 @@ mod account;
 mod audit;
 mod config;
 mod dead;
-mod records;
 mod send;
 mod support;
 mod trace;

@@ -10,11 +10,18 @@ pub struct Customer {
     pub account: i64,
     key: String,
     client: Client,
+    ttl_seconds: Option<u32>,
 }
 
 impl Customer {
     pub(super) fn new(account: i64, key: String) -> Self {
-        Customer { account, key, client: crate::http_client() }
+        Customer { account, key, client: crate::http_client(), ttl_seconds: None }
+    }
+
+    /// All that it sends from now on must be handed over within so many seconds.
+    #[must_use]
+    pub fn with_ttl(self, seconds: u32) -> Self {
+        Customer { ttl_seconds: Some(seconds), ..self }
     }
 
     /// Any request.
@@ -53,10 +60,25 @@ impl Customer {
         number: usize,
         lane: &str,
     ) -> Result<Option<i64>, reqwest::Error> {
-        let body = json!({"to": recipient(number), "text": format!("code {number}"), "lane": lane});
-        let (status, answer) = self.post(api, "/v1/messages", &body).await?;
+        let (status, answer) = self.submit(api, number, lane).await?;
         let id = || answer["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
         Ok((status == StatusCode::ACCEPTED).then(id))
+    }
+
+    /// As [`Customer::send`], with the whole answer.
+    ///
+    /// # Errors
+    /// Where the process died or did not answer.
+    pub async fn submit(
+        &self,
+        api: SocketAddr,
+        number: usize,
+        lane: &str,
+    ) -> Result<(StatusCode, Value), reqwest::Error> {
+        let text = format!("code {number}");
+        let ttl_seconds = self.ttl_seconds;
+        let body = json!({"to": recipient(number), "text": text, "lane": lane, "ttl_seconds": ttl_seconds});
+        self.post(api, "/v1/messages", &body).await
     }
 
     /// A call of many messages; returns the ids of those that were accepted.
@@ -71,7 +93,8 @@ impl Customer {
     ) -> Result<Vec<i64>, reqwest::Error> {
         let message = |n: usize| json!({"to": recipient(n), "text": format!("سلام {n}")});
         let messages: Vec<Value> = (first..first + count).map(message).collect();
-        let (status, answer) = self.post(api, "/v1/messages/bulk", &json!({"messages": messages})).await?;
+        let body = json!({"messages": messages, "ttl_seconds": self.ttl_seconds});
+        let (status, answer) = self.post(api, "/v1/messages/bulk", &body).await?;
         if status != StatusCode::ACCEPTED {
             return Ok(vec![]);
         }

@@ -102,9 +102,21 @@ impl Process {
 
     /// What it logged, the last part of it.
     pub fn log(&self) -> String {
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(60)..].join("\n")
+        tail(&self.log)
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}
+
+/// Shows what all processes of a test that failed logged, the last part of it.
+pub(super) fn show_logs(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    for log in entries.filter(|path| path.extension().is_some_and(|extension| extension == "log")) {
+        eprintln!("--- {}\n{}", log.display(), tail(&log));
     }
 }
 
