@@ -21,6 +21,8 @@ pub struct Finding {
     pub checked: u64,
     /// How many of them break the invariant.
     pub violations: u64,
+    /// How many could not be looked at, because what they are judged by is not kept any more.
+    pub unchecked: u64,
     /// The first of them, in words.
     pub named: Vec<String>,
 }
@@ -40,6 +42,11 @@ impl Report {
     /// Counts what was looked at.
     pub fn checked(&mut self, invariant: Invariant, count: u64) {
         self.findings.entry(invariant).or_default().checked += count;
+    }
+
+    /// Counts what could not be looked at.
+    pub fn unchecked(&mut self, invariant: Invariant, count: u64) {
+        self.findings.entry(invariant).or_default().unchecked += count;
     }
 
     /// Takes a violation in.

@@ -5,6 +5,7 @@
 
 pub(crate) mod letters;
 mod row;
+pub(crate) mod shown;
 mod store;
 
 pub(crate) use row::{Row, Waiting, Why};

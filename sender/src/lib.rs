@@ -59,6 +59,11 @@ pub mod dead {
     pub use crate::deferred::letters::{ATTEMPTS_MAX, Dead, Letter, Others, Which, find, list, order};
 }
 
+/// Where one message stands, for people.
+pub mod waiting {
+    pub use crate::deferred::shown::{Ordered, Waits, ordered, waits};
+}
+
 /// Links to operators, as people see them.
 pub mod connectors {
     pub use crate::keeper::links::{Link, links, resume};

@@ -1,5 +1,7 @@
 //! `sms.attempts.<lane>`: fences, intents and outcomes of the sender.
 
+mod fences;
+
 use crate::envelope::{Version, WireError, invalid, open, seal};
 use crate::proto::{self, attempt::Kind};
 use bytes::Bytes;
@@ -7,6 +9,7 @@ use domain::bits::Bits;
 use domain::id::{CHUNK_MESSAGES_MAX, ChunkId};
 use domain::outcome::Outcome;
 use domain::time::UnixMillis;
+pub use fences::{Behind, Fences};
 
 /// One record of `sms.attempts.<lane>`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -94,7 +94,6 @@ impl Tail {
                 // Of a stretch before, that was given up.
                 continue;
             }
-            quiet_since = Instant::now();
             if message.offset() < range.end {
                 each(TailRecord {
                     offset: message.offset(),
@@ -106,6 +105,8 @@ impl Tail {
                 self.consumer.unassign()?;
                 return Ok(());
             }
+            // Behind `each`: the time that it takes is no silence of the topic.
+            quiet_since = Instant::now();
         }
         self.consumer.unassign()?;
         Err(KafkaProblem::Admin {

@@ -5,6 +5,7 @@ use domain::lane::Lane;
 use platform::kafka::KafkaSettings;
 use platform::kafka::tail::Tail;
 use platform::kafka::topics::Stage;
+use std::time::Duration;
 
 #[test]
 fn bounds_the_last_record_and_stretches() {
@@ -48,5 +49,23 @@ fn a_stretch_that_is_not_there_is_an_error() {
     // And the client is as good as before.
     let mut read = 0;
     tail.read(&topic, 1, 0..10, |_| read += 1).unwrap();
+    assert_eq!(read, 10);
+}
+
+#[test]
+fn the_time_that_a_reader_takes_is_no_silence_of_the_topic() {
+    let shared = Shared::get();
+    let topic = shared.topic(Stage::Billed, Lane::Bulk);
+    shared.fill(&topic, 2, &numbered(10));
+    let settings = KafkaSettings { request_timeout_ms: 1_500, ..shared.settings.clone() };
+    let tail = Tail::new(&settings).unwrap();
+    let mut read = 0;
+    let slow = |_| {
+        read += 1;
+        if read == 1 {
+            std::thread::sleep(Duration::from_millis(1_600)); // on purpose: longer than the timeout
+        }
+    };
+    tail.read(&topic, 2, 0..10, slow).unwrap();
     assert_eq!(read, 10);
 }

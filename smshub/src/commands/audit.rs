@@ -1,16 +1,16 @@
 //! `smshub audit`: whether the invariants hold, on a live system.
 
+mod answers;
+mod intents;
 mod outputs;
 mod table;
+mod topics;
 
 use crate::settings::Settings;
 use crate::{database, kafka};
-use ledger::audit::{Expect, Report};
-use platform::install::Install;
-use platform::kafka::KafkaSettings;
-use platform::kafka::tail::Tail;
-use platform::kafka::topics::Topics;
+use ledger::audit::Expect;
 use std::process::ExitCode;
+use topics::Scope;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,10 +18,11 @@ Examples:
   smshub audit --quiescent     nothing is in flight any more: then more must hold
   smshub audit --json | jq .ok
 
-Reads every row of the books, in one snapshot, and every record of the billed topics, one
-partition after another. It changes nothing and disturbs nobody. Exit code 1: violated.";
+Reads every row of the books, in one snapshot, and every record of the billed topics and of the
+attempts, one partition after another. It changes nothing and disturbs nobody. Exit code 1:
+violated.";
 
-/// Check the invariants of books and topics (L1 to L5, O1, O2, S1)
+/// Check the invariants of books and topics (L1 to L5, O1, O2, S1, P1)
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -44,9 +45,13 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     let (install, topics) = kafka::installed(&settings.kafka, pools.common()).await?;
     let mut connection = database::connect(&settings.postgres).await?;
     let expect = args.expect();
-    let report = ledger::audit::run(&mut connection, expect).await?;
+    let mut report = ledger::audit::run(&mut connection, expect).await?;
+    let scope = Scope { topics, partitions: install.partitions, expect };
     let settings = settings.kafka.clone();
-    let audit = move || outputs(&settings, &topics, install, expect, report);
+    let audit = move || match topics::check(&settings, &scope, &mut report) {
+        Ok(()) => Ok(report),
+        Err(problem) => Err(kafka::unreachable(&settings, problem)),
+    };
     let report = tokio::task::spawn_blocking(audit).await??;
     pools.close().await;
     if args.json {
@@ -55,18 +60,4 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         table::print(&report, expect)?
     }
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// O1, with a client of its own.
-fn outputs(
-    settings: &KafkaSettings,
-    topics: &Topics,
-    install: Install,
-    expect: Expect,
-    mut report: Report,
-) -> anyhow::Result<Report> {
-    let tail = Tail::new(settings)?;
-    outputs::check(&tail, topics, install.partitions, expect, &mut report)
-        .map_err(|error| kafka::unreachable(settings, error))?;
-    Ok(report)
 }

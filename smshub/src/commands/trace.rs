@@ -1,5 +1,6 @@
 //! `smshub trace`: every record, row and call of one message, in time order.
 
+mod attempts;
 mod content;
 mod event;
 mod records;

@@ -5,6 +5,7 @@ mod account;
 mod audit;
 mod config;
 mod dead;
+mod records;
 mod send;
 mod support;
 mod trace;

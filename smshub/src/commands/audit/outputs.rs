@@ -1,58 +1,26 @@
 //! O1: every submitted record has its answer in the billed topic, in order, none left out.
 
-use bytes::Bytes;
 use domain::invariant::Invariant;
-use domain::lane::Lane;
 use ledger::audit::{Expect, Report};
-use platform::kafka::KafkaProblem;
-use platform::kafka::tail::Tail;
-use platform::kafka::topics::{Stage, Topics};
-use wire::billed::Billed;
-
-/// Reads the billed topics, one partition after another. Blocks.
-pub(super) fn check(
-    tail: &Tail,
-    topics: &Topics,
-    partitions: i32,
-    expect: Expect,
-    report: &mut Report,
-) -> Result<(), KafkaProblem> {
-    for lane in Lane::ALL {
-        let (submitted, billed) = (topics.of(Stage::Submitted, lane), topics.of(Stage::Billed, lane));
-        for partition in 0..partitions {
-            let answers = tail.bounds(&billed, partition)?;
-            let mut sources = Sources::new(format!("{billed}/{partition}"), answers.start == 0);
-            tail.read(&billed, partition, answers, |record| {
-                sources.take(record.offset, &record.value, report)
-            })?;
-            // Asked for afterwards: what was answered was submitted before.
-            let end = tail.bounds(&submitted, partition)?.end;
-            sources.ended(end, expect, report);
-        }
-    }
-    Ok(())
-}
+use wire::WireError;
 
 /// The source offsets that one billed partition answers.
-struct Sources {
+pub(super) struct Sources {
     place: String,
     /// The offset that is due next; not known where the log no longer has its beginning.
     due: Option<i64>,
 }
 
 impl Sources {
-    fn new(place: String, whole: bool) -> Self {
+    /// `whole`: the log still has its beginning.
+    pub(super) fn new(place: String, whole: bool) -> Self {
         Sources { place, due: whole.then_some(0) }
     }
 
-    /// A repetition is below what is due, and no fault.
-    fn take(&mut self, offset: i64, record: &Bytes, report: &mut Report) {
+    /// The record at `offset` answers `source`. A repetition is below what is due, and no fault.
+    pub(super) fn take(&mut self, offset: i64, source: i64, report: &mut Report) {
         report.checked(Invariant::O1, 1);
         let place = &self.place;
-        let source = match Billed::decode_source(record) {
-            Ok(source) => source,
-            Err(error) => return report.violation(Invariant::O1, || format!("{place}@{offset}: {error}")),
-        };
         let due = *self.due.get_or_insert(source);
         if source > due {
             report
@@ -61,8 +29,14 @@ impl Sources {
         self.due = Some(due.max(source + 1));
     }
 
+    /// The record at `offset` says nothing that we understand.
+    pub(super) fn unreadable(&self, offset: i64, error: &WireError, report: &mut Report) {
+        report.checked(Invariant::O1, 1);
+        report.violation(Invariant::O1, || format!("{}@{offset}: {error}", self.place));
+    }
+
     /// `end` is the end of the submitted partition.
-    fn ended(&self, end: i64, expect: Expect, report: &mut Report) {
+    pub(super) fn ended(&self, end: i64, expect: Expect, report: &mut Report) {
         let due = self.due.unwrap_or(0);
         let place = &self.place;
         if due > end {
@@ -81,16 +55,13 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::Version;
-    use wire::billed::Verdict;
 
     /// Violations found in a partition that answers these sources.
     fn violations(whole: bool, sources: &[i64], end: i64, expect: Expect) -> u64 {
         let mut report = Report::default();
         let mut seen = Sources::new("billed/0".to_owned(), whole);
         for (offset, source) in (0..).zip(sources) {
-            let record = Billed { source: *source, verdict: Verdict::Noop }.encode(Version::NEWEST);
-            seen.take(offset, &record, &mut report);
+            seen.take(offset, *source, &mut report);
         }
         seen.ended(end, expect, &mut report);
         report.findings.get(&Invariant::O1).map_or(0, |finding| finding.violations)

@@ -5,8 +5,8 @@ use ledger::audit::{Expect, Finding, Report};
 use serde_json::json;
 use std::io::Write;
 
-/// What an audit looks at; M1, M2 and P1 need more than the database and the topics show.
-const CHECKED: [Invariant; 8] = [
+/// What an audit looks at; M1 and M2 need more than the database and the topics show.
+const CHECKED: [Invariant; 9] = [
     Invariant::L1,
     Invariant::L2,
     Invariant::L3,
@@ -15,6 +15,7 @@ const CHECKED: [Invariant; 8] = [
     Invariant::O1,
     Invariant::O2,
     Invariant::S1,
+    Invariant::P1,
 ];
 
 /// As a table.
@@ -41,6 +42,10 @@ pub(super) fn print(report: &Report, expect: Expect) -> std::io::Result<()> {
             writeln!(out, "{invariant}  and {unnamed} more")?;
         }
     }
+    for (invariant, finding) in report.findings.iter().filter(|(_, finding)| finding.unchecked > 0) {
+        let unchecked = finding.unchecked;
+        writeln!(out, "{invariant}  {unchecked} not checked: what they are judged by is not kept any more")?;
+    }
     writeln!(out, "in flight {}, parked {}", report.in_flight, report.parked)?;
     writeln!(out, "{}", if report.is_clean() { "the books are balanced" } else { "AN INVARIANT IS VIOLATED" })
 }
@@ -48,13 +53,14 @@ pub(super) fn print(report: &Report, expect: Expect) -> std::io::Result<()> {
 /// As one JSON object.
 pub(super) fn json(report: &Report) -> std::io::Result<()> {
     let finding = |invariant: Invariant| {
-        let Finding { checked, violations, named } =
+        let Finding { checked, violations, unchecked, named } =
             report.findings.get(&invariant).cloned().unwrap_or_default();
         json!({
             "id": invariant.id(),
             "statement": invariant.statement(),
             "checked": checked,
             "violations": violations,
+            "not_checked": unchecked,
             "named": named,
         })
     };

@@ -3,6 +3,7 @@
 use super::Wanted;
 use chrono::{DateTime, SecondsFormat};
 use domain::time::UnixMillis;
+use platform::kafka::tail::TailRecord;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 
@@ -18,6 +19,21 @@ pub(super) struct Event {
     pub(super) fields: Vec<(&'static str, Value)>,
 }
 
+/// A partition of a topic.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) topic: &'a str,
+    pub(super) partition: i32,
+}
+
+impl Place<'_> {
+    /// What a record here says.
+    pub(super) fn event(self, kind: Kind, record: &TailRecord, fields: Vec<(&'static str, Value)>) -> Event {
+        let place = format!("{}/{}@{}", self.topic, self.partition, record.offset);
+        Event { at: Some(UnixMillis(record.at_ms)), kind, place, fields }
+    }
+}
+
 /// What an event is, in the order of the journey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -25,6 +41,7 @@ pub(super) enum Kind {
     Parked,
     Held,
     Billed,
+    Fence,
     Intent,
     Outcome,
     OperatorId,
@@ -34,6 +51,8 @@ pub(super) enum Kind {
     Voided,
     Status,
     NextPoll,
+    Waits,
+    Ordered,
 }
 
 impl Kind {
@@ -43,6 +62,7 @@ impl Kind {
             Kind::Parked => "parked",
             Kind::Held => "held",
             Kind::Billed => "billed",
+            Kind::Fence => "fence",
             Kind::Intent => "intent",
             Kind::Outcome => "outcome",
             Kind::OperatorId => "operator id",
@@ -52,14 +72,21 @@ impl Kind {
             Kind::Voided => "voided",
             Kind::Status => "status",
             Kind::NextPoll => "next poll",
+            Kind::Waits => "waits until",
+            Kind::Ordered => "ordered",
         }
     }
 }
 
 impl Event {
-    /// In time order; what has no time comes last.
+    /// In time order; what has no time comes last. Records of one log that have the same time
+    /// are equal here: their order is that in which they were read.
     pub(super) fn order(&self) -> (i64, Kind) {
-        (self.at.map_or(i64::MAX, |at| at.0), self.kind)
+        let kind = match self.kind {
+            Kind::Intent | Kind::Outcome => Kind::Fence,
+            kind => kind,
+        };
+        (self.at.map_or(i64::MAX, |at| at.0), kind)
     }
 }
 

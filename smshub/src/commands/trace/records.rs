@@ -1,7 +1,8 @@
 //! What the topics hold of a message. Everything here blocks.
 
 use super::Wanted;
-use super::event::{Event, Kind, time};
+use super::attempts::Attempts;
+use super::event::{Event, Kind, Place, time};
 use domain::lane::Lane;
 use domain::time::UnixMillis;
 use platform::kafka::KafkaProblem;
@@ -9,7 +10,7 @@ use platform::kafka::tail::{Tail, TailRecord};
 use platform::kafka::topics::{Stage, Topics};
 use serde_json::{Value, json};
 use std::io::Write;
-use wire::attempt::{Attempt, AttemptKind};
+use std::ops::Range;
 use wire::billed::{Billed, Verdict};
 use wire::receipts::Receipts;
 use wire::submitted::Chunk;
@@ -55,7 +56,7 @@ impl Search {
                 Ok(chunk) => self.chunk(&chunk),
                 Err(error) => vec![("error", json!(error.to_string()))],
             };
-            events.push(event(Kind::Submitted, topic, *partition, &record, fields));
+            events.push(Place { topic, partition: *partition }.event(Kind::Submitted, &record, fields));
         })
     }
 
@@ -86,16 +87,21 @@ impl Search {
             return Ok(());
         };
         let (billed, attempts) = (topics.of(Stage::Billed, lane), topics.of(Stage::Attempts, lane));
-        self.read(tail, &billed, source.partition, |record| {
+        let place = Place { topic: &billed, partition: source.partition };
+        let mut billed_at = None;
+        self.read(tail, place, 0, |record| {
             if let Some(fields) = self.billed(record, source.offset) {
-                events.push(event(Kind::Billed, &billed, source.partition, record, fields));
+                billed_at.get_or_insert(record.at_ms);
+                events.push(place.event(Kind::Billed, record, fields));
             }
         })?;
-        self.read(tail, &attempts, source.partition, |record| {
-            for (kind, fields) in self.attempt(record) {
-                events.push(event(kind, &attempts, source.partition, record, fields));
-            }
-        })
+        let place = Place { topic: &attempts, partition: source.partition };
+        let since = billed_at.unwrap_or(self.since().0);
+        let mut attempted = Attempts::new(self.wanted, place, since);
+        // The record before the first tells which fence all of them are behind.
+        self.read(tail, place, 1, |record| attempted.take(record))?;
+        events.extend(attempted.ended());
+        Ok(())
     }
 
     /// Receipts, which may stand in any partition.
@@ -107,27 +113,34 @@ impl Search {
     ) -> Result<(), KafkaProblem> {
         let topic = topics.receipts();
         for partition in 0..self.partitions {
-            self.read(tail, &topic, partition, |record| {
+            let place = Place { topic: &topic, partition };
+            self.read(tail, place, 0, |record| {
                 let Ok(heard) = Receipts::decode(&record.value) else { return };
                 for fields in receipts(&heard, self.wanted) {
-                    events.push(event(Kind::Receipt, &topic, partition, record, fields));
+                    events.push(place.event(Kind::Receipt, record, fields));
                 }
             })?;
         }
         Ok(())
     }
 
-    /// A partition from when the message was made to its end, or to the limit.
+    /// When the message was made, by any clock.
+    fn since(&self) -> UnixMillis {
+        self.wanted.chunk.minted_at().plus(-CLOCKS_MS)
+    }
+
+    /// A partition from when the message was made, and so many records before, to its end, or
+    /// to the limit.
     fn read(
         &self,
         tail: &Tail,
-        topic: &str,
-        partition: i32,
+        Place { topic, partition }: Place<'_>,
+        before: i64,
         mut each: impl FnMut(&TailRecord),
     ) -> Result<(), KafkaProblem> {
-        let made = self.wanted.chunk.minted_at().plus(-CLOCKS_MS);
-        let start = tail.offset_at(topic, partition, made)?;
-        let end = tail.bounds(topic, partition)?.end;
+        let start = tail.offset_at(topic, partition, self.since())?;
+        let Range { start: first, end } = tail.bounds(topic, partition)?;
+        let start = first.max(start - before);
         let stop = end.min(start.saturating_add(self.limit));
         if start < stop {
             note(&format!("reading {} records of {topic}/{partition}", stop - start));
@@ -152,44 +165,6 @@ impl Search {
             Err(error) => vec![("error", json!(error.to_string()))],
         })
     }
-
-    /// Intents and outcomes that name the message.
-    fn attempt(&self, record: &TailRecord) -> Vec<(Kind, Fields)> {
-        let Wanted { chunk, index, .. } = self.wanted;
-        let Ok(Attempt { epoch, kind, .. }) = Attempt::decode(&record.value) else { return vec![] };
-        match kind {
-            AttemptKind::Fence => vec![],
-            AttemptKind::Intent { connector, slices } => {
-                let named =
-                    slices.iter().filter(|slice| slice.of.chunk == chunk && slice.bits.contains(index));
-                let fields = |attempt: u8| {
-                    vec![
-                        ("connector", json!(connector)),
-                        ("attempt", json!(attempt)),
-                        ("epoch", json!(epoch)),
-                    ]
-                };
-                named.map(|slice| (Kind::Intent, fields(slice.of.attempt))).collect()
-            }
-            AttemptKind::Outcomes { connector, slices } => {
-                let slices = slices.iter().filter(|slice| slice.of.chunk == chunk);
-                let named =
-                    slices.flat_map(|slice| slice.messages.iter().map(|message| (slice.of.attempt, message)));
-                let named = named.filter(|(_, message)| message.position == index);
-                let fields = named.map(|(attempt, message)| {
-                    vec![
-                        ("outcome", json!(message.outcome.as_str())),
-                        ("connector", json!(connector)),
-                        ("attempt", json!(attempt)),
-                        ("code", json!(message.code)),
-                        ("operator_id", json!(message.operator_id)),
-                        ("epoch", json!(epoch)),
-                    ]
-                });
-                fields.map(|fields| (Kind::Outcome, fields)).collect()
-            }
-        }
-    }
 }
 
 /// The receipts in a record that name the message.
@@ -207,11 +182,6 @@ pub(super) fn receipts(heard: &Receipts, wanted: Wanted) -> Vec<Fields> {
         ]
     });
     fields.collect()
-}
-
-fn event(kind: Kind, topic: &str, partition: i32, record: &TailRecord, fields: Fields) -> Event {
-    let place = format!("{topic}/{partition}@{}", record.offset);
-    Event { at: Some(UnixMillis(record.at_ms)), kind, place, fields }
 }
 
 /// How far it has come: on stderr, beside the result.

@@ -39,6 +39,7 @@ pub(super) async fn read(connection: &mut PgConnection, wanted: Wanted) -> anyho
     rows.operator_ids(connection, wanted).await?;
     rows.next_poll(connection, wanted).await?;
     rows.pending(connection, wanted).await?;
+    rows.waiting(connection, wanted).await?;
     Ok(Some(rows))
 }
 
@@ -200,6 +201,28 @@ impl Rows {
             for fields in receipts(&Receipts::decode(&record.into())?, wanted) {
                 self.add(Some(at), Kind::PendingReceipt, "pending_receipt", fields);
             }
+        }
+        Ok(())
+    }
+
+    /// Where it stands in the sender's table, and what is ordered for it.
+    async fn waiting(&mut self, connection: &mut PgConnection, wanted: Wanted) -> anyhow::Result<()> {
+        if let Some(waits) = sender::waiting::waits(connection, wanted.message).await? {
+            let fields = vec![
+                ("for", json!(waits.why)),
+                ("attempt", json!(waits.attempt)),
+                ("tries", json!(waits.tries)),
+                ("questions", json!(waits.questions)),
+                ("by", json!(waits.by)),
+                ("code", json!(waits.code)),
+                ("since", json!(time(waits.since))),
+                ("send_by", json!(time(waits.send_by))),
+            ];
+            self.add(Some(waits.due.0), Kind::Waits, "deferred", fields);
+        }
+        for order in sender::waiting::ordered(connection, wanted.message).await? {
+            let fields = vec![("verb", json!(order.verb)), ("by", json!(order.by))];
+            self.add(Some(order.at.0), Kind::Ordered, "dead_order", fields);
         }
         Ok(())
     }
