@@ -20,6 +20,8 @@ mod unanswered;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use carriers::read as carriers_of;
+pub(crate) use chunk_operator_ids::OPEN as OPEN_OPERATOR_IDS;
 pub(crate) use pending_receipt::{count as count_pending, drop_old, match_all, match_chunks};
 pub(crate) use unanswered::{Unanswered, end as end_unanswered};
 
@@ -107,8 +109,8 @@ struct Decided {
 pub(crate) struct Unmatched {
     /// Chunks that have no state row, and get none by what was heard.
     chunks: BTreeSet<ChunkId>,
-    /// Messages of other chunks whose closing attempt is not known yet, where a receipt does
-    /// not say its attempt.
+    /// Messages of other chunks of which receipts that do not say their attempt wait for the one
+    /// that closes them.
     messages: BTreeMap<ChunkId, Bits>,
 }
 

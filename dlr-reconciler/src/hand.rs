@@ -131,7 +131,7 @@ impl Hand {
             };
             topic.meters.records.increment(1);
             let understood = read(topic.stream, record.partition, &record.value);
-            if understood.is_ok() {
+            if understood.as_ref().is_ok_and(|understood| understood.unreadable.is_none()) {
                 // What is needed of it is in there.
                 record.value = bytes::Bytes::new();
             }
@@ -176,7 +176,10 @@ impl Hand {
         if part.stopped || record.offset < part.batch.to() {
             return None;
         }
-        let why = understood.as_ref().err().map(ToString::to_string);
+        let why = match &understood {
+            Ok(understood) => understood.unreadable.as_ref().map(|error| format!("in part: {error}")),
+            Err(error) => Some(error.to_string()),
+        };
         let verdict = part.batch.take(topic.stream, record.offset, &record.value, understood);
         let stops = verdict == Verdict::Stops;
         if stops {

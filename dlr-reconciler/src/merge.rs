@@ -40,7 +40,7 @@ pub(crate) struct Heard {
     pub(crate) facts: Vec<(u8, Fact)>,
     /// Nothing: there must be a state row already (receipts make none).
     pub(crate) row: Option<NewRow>,
-    /// The connector of outcomes that close messages.
+    /// The connector of outcomes after which messages await a receipt.
     pub(crate) sent_by: Option<Arc<str>>,
     /// Whether the operator answered a poll.
     pub(crate) polled: bool,
@@ -62,7 +62,8 @@ pub(crate) struct Content {
     pub(crate) record: Bytes,
 }
 
-/// The operator's ids of the messages of one call.
+/// Messages of one call that an operator has, or may have: those that it gave ids for, or those
+/// that it gave none for.
 #[derive(Debug)]
 pub(crate) struct OperatorIds {
     pub(crate) chunk: ChunkId,
@@ -70,15 +71,17 @@ pub(crate) struct OperatorIds {
     pub(crate) connector: Arc<str>,
     /// At least one, in the order of `ids`.
     pub(crate) positions: Vec<u8>,
-    /// One a line.
+    /// One a line; empty where there are none.
     pub(crate) ids: String,
 }
 
-/// A record that nobody can read.
+/// A record that nobody can read, or not all of it.
 #[derive(Debug)]
 pub(crate) struct Unreadable {
     pub(crate) offset: i64,
     pub(crate) record: Bytes,
+    /// What could be read of it is in the batch.
+    pub(crate) in_part: bool,
 }
 
 /// What one partition of one topic brought since its stored position.
@@ -97,7 +100,7 @@ pub(crate) struct Batch {
 pub(crate) enum Verdict {
     /// Its effects are in the batch.
     Taken,
-    /// It will be parked.
+    /// It will be parked; what can be read of it is in the batch.
     Parked,
     /// It must not be skipped: the partition stops in front of it.
     Stops,
@@ -150,17 +153,17 @@ impl Batch {
         record: &Bytes,
         understood: Result<Understood, Undecodable>,
     ) -> Verdict {
+        let in_part = understood.is_ok();
         let verdict = match understood {
-            Ok(understood) => {
-                self.absorb(understood);
-                Verdict::Taken
-            }
-            Err(_) if stream == Stream::Receipts => {
-                self.unreadable.push(Unreadable { offset, record: record.clone() });
-                Verdict::Parked
-            }
+            Ok(Understood { unreadable: None, .. }) => Verdict::Taken,
+            Ok(_) => Verdict::Parked,
+            Err(_) if stream == Stream::Receipts => Verdict::Parked,
             Err(_) => return Verdict::Stops,
         };
+        if verdict == Verdict::Parked {
+            self.unreadable.push(Unreadable { offset, record: record.clone(), in_part });
+        }
+        understood.into_iter().for_each(|understood| self.absorb(understood));
         self.to = offset + 1;
         verdict
     }

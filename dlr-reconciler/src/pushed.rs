@@ -1,7 +1,14 @@
-//! Receipts that came with our ids alone. They do not say which attempt they belong to: it is
-//! the one that closed the message, whichever that was. So they wait until it is known, and
-//! they count only where they come by the connector that this attempt went by: whoever knows
-//! one connector's secret must not decide about what another carries. Pure.
+//! Receipts that came with our ids alone. They do not say which attempt they belong to, and
+//! they count only where they come by a connector that the message went by: whoever knows one
+//! connector's secret must not decide about what another carries. Pure.
+//!
+//! A delivery counts at once, whichever attempt it is of, as soon as it is known that the
+//! operator has the message or may have it. Everything else belongs to the attempt that closed
+//! the message, and waits until that is known (ADR 7).
+
+mod carriers;
+
+pub(crate) use carriers::{Carried, Carriers};
 
 use crate::merge::{Heard, Slice};
 use crate::read::after;
@@ -15,47 +22,10 @@ use std::sync::Arc;
 pub(crate) struct Sorted {
     /// To be merged now.
     pub(crate) facts: Vec<(u8, Fact)>,
-    /// Messages whose closing attempt is not known yet.
+    /// Messages of which some have to wait for the attempt that closes them.
     pub(crate) waiting: Bits,
     /// By which connectors receipts came of messages that went by others, one for each.
     pub(crate) foreign: Vec<Arc<str>>,
-}
-
-/// By which connectors a chunk's messages went, as far as that is known.
-#[derive(Debug, Default)]
-pub(crate) struct Carriers {
-    /// The calls that operators gave ids in: attempt, messages, connector.
-    calls: Vec<(u8, Bits, Arc<str>)>,
-    /// Connectors of calls in which they gave none.
-    others: Vec<Arc<str>>,
-}
-
-impl Carriers {
-    /// An operator gave ids to these messages.
-    pub(crate) fn call(&mut self, attempt: u8, messages: Bits, connector: Arc<str>) {
-        self.calls.push((attempt, messages, connector));
-    }
-
-    /// Messages of the chunk went by this connector; which, is not known.
-    pub(crate) fn other(&mut self, connector: Arc<str>) {
-        self.others.push(connector);
-    }
-
-    /// Whether a message may have gone by this connector. Where the operator gave an id in the
-    /// closing attempt, that is known; otherwise it is one of those that the chunk went by.
-    fn may_be(&self, attempt: Option<u8>, position: u8, connector: &str) -> bool {
-        let mut exact = self
-            .calls
-            .iter()
-            .filter(|(of, messages, _)| Some(*of) == attempt && messages.contains(position))
-            .map(|(_, _, connector)| connector)
-            .peekable();
-        if exact.peek().is_some() {
-            return exact.any(|known| **known == *connector);
-        }
-        let mut any = self.calls.iter().map(|(_, _, connector)| connector).chain(&self.others).peekable();
-        any.peek().is_none() || any.any(|known| **known == *connector)
-    }
 }
 
 /// Sorts such receipts by what the chunk's states say, as they are under the row's lock.
@@ -69,9 +39,11 @@ pub(crate) fn sort(states: &[u8], heard: &[&Heard], carriers: &Carriers) -> Resu
                 continue;
             };
             let closed = state.closed_attempt();
-            if closed.is_none() && !state.status().is_final() {
+            if delivers(&fact) && carriers.had(position, &slice.connector) {
+                sorted.facts.push((position, fact));
+            } else if closed.is_none() && !state.status().is_final() {
                 sorted.waiting.insert(position);
-            } else if carriers.may_be(closed, position, &slice.connector) {
+            } else if carriers.closed(closed, position, &slice.connector) {
                 sorted.facts.push((position, fact));
             } else {
                 sorted.foreign.push(Arc::clone(&slice.connector));
@@ -89,6 +61,11 @@ pub(crate) fn positions(heard: &[&Heard]) -> Bits {
 /// Whether a fact is of such a receipt.
 pub(crate) const fn is_silent(fact: &Fact) -> bool {
     matches!(fact, Fact::Receipt { attempt: CLOSING_ATTEMPT, .. })
+}
+
+/// Whether a fact ends a message as delivered.
+pub(crate) const fn delivers(fact: &Fact) -> bool {
+    matches!(fact, Fact::Receipt { receipt: Receipt::Delivered, .. })
 }
 
 /// What is left of a slice for the messages that wait; nothing where none does.

@@ -5,6 +5,7 @@ use crate::pushed;
 use bytes::Bytes;
 use domain::id::ChunkId;
 use domain::lane::Lane;
+use domain::outcome::Outcome;
 use domain::status::Fact;
 use domain::time::UnixMillis;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,6 +35,8 @@ pub(crate) struct Understood {
     pub(crate) operator_ids: Vec<OperatorIds>,
     /// Operators' ids that cannot be kept.
     pub(crate) ids_refused: u32,
+    /// Why there is a part of it that cannot be understood: the record is parked as well.
+    pub(crate) unreadable: Option<WireError>,
 }
 
 impl Understood {
@@ -71,7 +74,7 @@ pub(crate) fn read(stream: Stream, partition: i32, record: &Bytes) -> Result<Und
     let understood = catch_unwind(AssertUnwindSafe(|| match stream {
         Stream::Billed(lane) => Ok(billed(Billed::decode(record)?, lane, partition, record)),
         Stream::Attempts(lane) => attempt(Attempt::decode(record)?, lane, partition),
-        Stream::Receipts => receipts(Receipts::decode(record)?),
+        Stream::Receipts => receipts(Receipts::decode_readable(record)?),
     }));
     Ok(understood.map_err(|_| Undecodable::Panicked)??)
 }
@@ -112,8 +115,8 @@ fn attempt(record: Attempt, lane: Lane, partition: i32) -> Result<Understood, Wi
     let connector = name(&connector)?;
     let mut understood = Understood::default();
     for slice in slices {
-        let ids = operator_ids(&slice, &connector, &mut understood.ids_refused);
-        understood.operator_ids.extend(ids);
+        let carried = carried(&slice, &connector, &mut understood.ids_refused);
+        understood.operator_ids.extend(carried.into_iter().flatten());
         let at = after(slice.of.chunk, record.at);
         let mut heard = Heard {
             facts: Vec::with_capacity(slice.messages.len()),
@@ -127,6 +130,8 @@ fn attempt(record: Attempt, lane: Lane, partition: i32) -> Result<Understood, Wi
             if message.outcome.closes() {
                 let (attempt, outcome, code) = (slice.of.attempt, message.outcome, message.code);
                 heard.facts.push((message.position, Fact::Outcome { attempt, outcome, code, at }));
+            }
+            if awaits_receipt(message.outcome) {
                 heard.sent_by.get_or_insert_with(|| Arc::clone(&connector));
             }
         }
@@ -135,32 +140,47 @@ fn attempt(record: Attempt, lane: Lane, partition: i32) -> Result<Understood, Wi
     Ok(understood)
 }
 
-/// The operator's ids of a call, one a line. An id with a line break or another control
-/// character would change its neighbours (or is no text for Postgres): it is left out.
-fn operator_ids(slice: &OutcomeSlice, connector: &Arc<str>, refused: &mut u32) -> Option<OperatorIds> {
-    let mut ids = OperatorIds {
+/// Which messages of a call the operator has, or may have: with the ids that it gave, one a
+/// line, and those without. An id with a line break or another control character would change
+/// its neighbours (or is no text for Postgres): it is left out.
+fn carried(slice: &OutcomeSlice, connector: &Arc<str>, refused: &mut u32) -> [Option<OperatorIds>; 2] {
+    let empty = || OperatorIds {
         chunk: slice.of.chunk,
         attempt: slice.of.attempt,
         connector: Arc::clone(connector),
         positions: Vec::new(),
         ids: String::new(),
     };
+    let (mut with, mut without) = (empty(), empty());
     for message in &slice.messages {
         let id = message.operator_id.as_str();
-        if id.chars().any(char::is_control) {
-            *refused += 1;
-        } else if !id.is_empty() {
-            if !ids.positions.is_empty() {
-                ids.ids.push('\n');
+        let kept = !id.chars().any(char::is_control);
+        *refused += u32::from(!kept);
+        match message.outcome {
+            // It does not have it, whatever id it gave.
+            Outcome::Retry | Outcome::NotSent => {}
+            _ if kept && !id.is_empty() => {
+                if !with.positions.is_empty() {
+                    with.ids.push('\n');
+                }
+                with.positions.push(message.position);
+                with.ids.push_str(id);
             }
-            ids.positions.push(message.position);
-            ids.ids.push_str(id);
+            Outcome::Taken | Outcome::LeftToReceipt | Outcome::Unknown => {
+                without.positions.push(message.position);
+            }
+            Outcome::Refused(_) | Outcome::Expired => {}
         }
     }
-    (!ids.positions.is_empty()).then_some(ids)
+    [with, without].map(|rows| (!rows.positions.is_empty()).then_some(rows))
 }
 
-fn receipts(record: Receipts) -> Result<Understood, WireError> {
+/// Whether a message awaits a receipt after this outcome.
+const fn awaits_receipt(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Taken | Outcome::LeftToReceipt)
+}
+
+fn receipts((record, unreadable): (Receipts, Option<WireError>)) -> Result<Understood, WireError> {
     let connector = name(&record.connector)?;
     let understand = |slice: ReceiptSlice| {
         let (chunk, polled) = (slice.chunk, record.polled);
@@ -169,7 +189,7 @@ fn receipts(record: Receipts) -> Result<Understood, WireError> {
         (chunk, Heard { facts, polled, slices: vec![slice], ..Heard::default() })
     };
     let chunks = record.slices.into_iter().map(understand).collect();
-    Ok(Understood { chunks, ..Understood::default() })
+    Ok(Understood { chunks, unreadable, ..Understood::default() })
 }
 
 /// A connector's name goes into text columns.

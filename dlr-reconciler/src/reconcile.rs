@@ -1,6 +1,7 @@
 //! The loop of one worker: partitions come and go, records come in and are merged, and what
 //! is due is stored. One transaction at a time.
 
+mod alarms;
 mod partitions;
 mod store;
 mod waiting;
@@ -9,6 +10,7 @@ use crate::flush::Means;
 use crate::hand::{Bad, Bounds, Hand, Topic};
 use crate::metrics::Meters;
 use crate::schedule::Schedule;
+use alarms::Alarms;
 use domain::status::Costs;
 use ledger::LedgerError;
 use platform::health::{Check, Health};
@@ -65,6 +67,8 @@ pub(crate) struct Parts {
 pub(crate) struct Worker {
     with: Parts,
     hand: Hand,
+    /// About what was parked or left out.
+    alarms: Alarms,
     /// Partitions to give back once everything of them is stored.
     draining: Vec<(i32, oneshot::Sender<()>)>,
     failures: u32,
@@ -77,9 +81,11 @@ impl Worker {
     pub(crate) fn new(mut with: Parts) -> Self {
         let hand = Hand::new(std::mem::take(&mut with.topics), with.bounds);
         let pending_at = with.pending.map(|_| Instant::now());
+        let alarms = Alarms::new(with.health.clone());
         Worker {
             with,
             hand,
+            alarms,
             draining: Vec::new(),
             failures: 0,
             not_before: None,
@@ -98,6 +104,7 @@ impl Worker {
             self.store_what_is_due().await;
             self.match_pending().await;
             self.answer_drained();
+            self.alarms.end_quiet(Instant::now());
             if self.failures > 0 && self.hand.is_empty() {
                 // What could not be stored is another's by now.
                 self.recovered();
@@ -146,7 +153,7 @@ impl Worker {
             self.with.health.raise_alarm(STOPPED, &subject, &detail);
         } else {
             self.with.meters.parked.increment(1);
-            self.with.health.raise_alarm(PARKED, &subject, &detail);
+            self.alarms.raise(PARKED, &subject, &detail, Instant::now());
         }
     }
 

@@ -100,6 +100,21 @@ pub(crate) fn pushed(connector: &str, chunk: ChunkId, heard: &[(u8, Receipt)]) -
     Receipts { connector: connector.into(), ..record }.encode(VERSION)
 }
 
+/// Field 4 of a record of receipts: a slice of no length, so of a chunk with the id 0.
+const IMPOSSIBLE_SLICE: [u8; 2] = [4 << 3 | 2, 0];
+/// Magic and version.
+const ENVELOPE: usize = 2;
+
+/// The slices of these records in one, with one behind each that cannot be read.
+pub(crate) fn spoilt(records: &[Bytes]) -> Bytes {
+    let mut whole = records.first().map_or(vec![], |record| record.slice(..ENVELOPE).to_vec());
+    for record in records {
+        whole.extend(record.slice(ENVELOPE..));
+        whole.extend(IMPOSSIBLE_SLICE);
+    }
+    whole.into()
+}
+
 /// Makes the account, with a balance, and the ledger's range for its chunks.
 pub(crate) async fn account(pool: &PgPool, balance: i64) {
     let mut connection = pool.acquire().await.unwrap();

@@ -1,9 +1,8 @@
 //! The states of one chunk as they are stored, edited in place. Pure.
 
 use crate::merge::Heard;
-use crate::pushed::is_silent;
+use crate::pushed::{delivers, is_silent};
 use domain::bits::Bits;
-use domain::outcome::Receipt;
 use domain::status::{Corrupt, Cost, Costs, Fact, MessageState, STATE_BYTES, Status};
 
 /// What merging facts into a chunk's states changed.
@@ -49,10 +48,6 @@ pub(crate) fn apply(
         one(states, *position, *fact, costs, &mut ends)?;
     }
     Ok(ends)
-}
-
-fn delivers(fact: &Fact) -> bool {
-    matches!(fact, Fact::Receipt { receipt: Receipt::Delivered, .. })
 }
 
 fn one(states: &mut [u8], position: u8, fact: Fact, costs: &Costs, ends: &mut Ends) -> Result<(), Corrupt> {

@@ -32,7 +32,7 @@ use rules::{Candidate, Verdict};
 use seen::{Key, Seen};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,11 +124,8 @@ impl Sweep {
         self.after = next.unwrap_or(0);
         let Parts { pool, standing, costs, schedule, .. } = &self.with;
         let means = Means { costs, schedule, now, version: standing.write_version() };
-        let judge = |candidate: &Candidate| {
-            let seen = until(candidate.partition);
-            seen.map_or(Verdict::Wait, |seen| self.with.rules.judge(candidate, seen))
-        };
-        let swept = sweep(pool, standing.process(), &means, &candidates, judge).await?;
+        let rules = self.with.rules;
+        let swept = sweep(pool, standing.process(), &means, &candidates, (rules, until)).await?;
         self.with.meters.swept(&swept);
         Ok(())
     }
@@ -187,26 +184,35 @@ fn subject((topic, partition): &Key) -> String {
     format!("{topic}/{partition}")
 }
 
-/// Does with candidates what they are judged to.
+/// Does with candidates what they are judged to, by the rules and by how much is seen of a
+/// partition.
 async fn sweep(
     pool: &Pool,
     process: Uuid,
     means: &Means<'_>,
     candidates: &[Candidate],
-    judge: impl Fn(&Candidate) -> Verdict,
+    (rules, seen): (Rules, impl Fn(i32) -> Option<UnixMillis>),
 ) -> Result<Swept, LedgerError> {
-    let (mut ends, mut capped, mut silent) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ends, mut capped) = (Vec::new(), Vec::new());
+    // Of each connector that is silent, the first chunk that it can be asked about.
+    let mut silent: BTreeMap<&str, i64> = BTreeMap::new();
     for candidate in candidates {
-        match judge(candidate) {
+        let Some(seen) = seen(candidate.partition) else { continue };
+        match rules.judge(candidate, seen, means.now) {
             Verdict::Wait => {}
             Verdict::Unanswered => ends.push(unanswered(candidate)),
             Verdict::HardCap => capped.push(unanswered(candidate)),
-            Verdict::Silent => silent.push(candidate.chunk.get()),
+            Verdict::Silent => {
+                for by in rules.silent(candidate).filter(|by| by.ids) {
+                    silent.entry(&by.connector).or_insert(candidate.chunk.get());
+                }
+            }
         }
     }
     let mut swept = Swept::default();
     if !silent.is_empty() {
-        let ask = async |connection: &mut PgConnection| rows::ask_once_more(connection, &silent).await;
+        let chunks: Vec<i64> = silent.into_values().collect();
+        let ask = async |connection: &mut PgConnection| rows::ask_once_more(connection, &chunks).await;
         swept.asked = pool.within(ask).await?;
     }
     if !ends.is_empty() {

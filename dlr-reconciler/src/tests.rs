@@ -60,10 +60,15 @@ async fn what_is_in_hand_is_stored_when_asked_to_stop() {
     let rig = Rig::new().await;
     let mut settings = rig.settings();
     settings.bulk_flush_ms = 30_000;
+    // So many offsets, and nothing is waited for: by these it is known that the topic is read.
+    settings.consumer.ahead_records = 4;
     let running = rig.run(settings).await;
+    let attempts = rig.topics.of(Stage::Attempts, Lane::Bulk);
+    rig.send(&attempts, 0, &[fence(), fence()]).await;
+    rig.until("attempts are read", async || rig.position(&attempts, 0).await == 2).await;
     hold(rig.pool(), chunk_id(0), 2, 2).await;
     let [billed, outcomes, _] = told(0);
-    rig.send(&rig.topics.of(Stage::Attempts, Lane::Bulk), 0, &[outcomes]).await;
+    rig.send(&attempts, 0, &[outcomes]).await;
     rig.send(&rig.topics.of(Stage::Billed, Lane::Bulk), 0, &[billed]).await;
     rig.until("content is stored", async || rig.count("chunk_content").await == 1).await;
     running.stop().await;

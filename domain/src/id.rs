@@ -36,9 +36,9 @@ pub struct MessageId(i64);
 pub struct ChunkId(i64);
 
 impl MessageId {
-    /// The id with this number, if it can be one (positive).
+    /// The id with this number, if it can be one: positive, as is the number of its chunk.
     pub const fn new(number: i64) -> Option<Self> {
-        if number > 0 { Some(MessageId(number)) } else { None }
+        if number > INDEX_MASK { Some(MessageId(number)) } else { None }
     }
 
     /// The number, positive.
@@ -133,6 +133,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_number_without_a_chunk_is_no_id() {
+        for number in [i64::MIN, -1, 0, 1, 255] {
+            assert_eq!(MessageId::new(number), None, "{number}");
+        }
+        assert_eq!(MessageId::new(256).map(|id| id.chunk().get()), Some(256));
+    }
 
     proptest! {
         #[test]

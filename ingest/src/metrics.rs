@@ -27,6 +27,8 @@ pub const PRODUCERS_REPLACED: &str = "smshub_ingest_producers_replaced_total";
 pub const PUSHED: &str = "smshub_receipts_pushed_total";
 /// Counter: those of them with a code that the operator's contract does not have.
 pub const UNKNOWN_CODES: &str = "smshub_receipts_unknown_codes_total";
+/// Counter: pushed receipts of ids that we never give, left out, by `connector`.
+pub const NOBODYS: &str = "smshub_receipts_nobodys_total";
 /// Counter: calls with receipts that were refused, by `reason` (a problem code).
 pub const PUSHES_REFUSED: &str = "smshub_receipts_refused_calls_total";
 /// Gauge: the tariff version that prices new messages.
@@ -42,6 +44,7 @@ pub(crate) fn describe() {
     describe_counter!(PRODUCERS_REPLACED, "Broken producers replaced, by lane");
     describe_counter!(PUSHED, "Receipts that operators pushed and Kafka has");
     describe_counter!(UNKNOWN_CODES, "Pushed receipts with a code that nobody knows");
+    describe_counter!(NOBODYS, "Pushed receipts of ids that we never give, left out");
     describe_counter!(PUSHES_REFUSED, "Calls with receipts that were refused, by problem code");
     describe_gauge!(TARIFF_VERSION, "The tariff version that prices new messages");
 }
@@ -72,8 +75,12 @@ pub(crate) fn producer_replaced(lane: Lane) {
 }
 
 pub(crate) fn pushed(connector: &str, pushed: &[Pushed]) {
-    for Pushed { code, .. } in pushed {
+    for Pushed { message, code } in pushed {
         let connector = connector.to_owned();
+        if message.is_none() {
+            counter!(NOBODYS, "connector" => connector).increment(1);
+            continue;
+        }
         match magfa::receipt_of(*code) {
             Some(receipt) => {
                 counter!(PUSHED, "connector" => connector, "receipt" => receipt.as_str()).increment(1);

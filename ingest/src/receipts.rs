@@ -11,7 +11,7 @@ mod records;
 pub(crate) use doors::{Doors, Refused};
 pub(crate) use records::records;
 
-use domain::id::MessageId;
+use domain::id::{ChunkId, MessageId};
 
 /// Receipts in one call at most.
 pub(crate) const RECEIPTS_MAX: usize = 1_000;
@@ -21,8 +21,16 @@ pub(crate) const CALLS_MAX: usize = 64;
 /// What an operator says of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pushed {
-    /// The id that it got from us.
-    pub(crate) message: MessageId,
+    /// The message whose id that is. Nothing: we never give such an id, so this is said of
+    /// somebody else's message.
+    pub(crate) message: Option<MessageId>,
     /// The operator's own code.
     pub(crate) code: i16,
+}
+
+/// The message that may have this id. (Chunks' ids are positive, too: what stands below the
+/// first chunk belongs to none, and no reader of `sms.receipts` would take it.)
+pub(crate) fn message(id: i128) -> Option<MessageId> {
+    let message = i64::try_from(id).ok().and_then(MessageId::new)?;
+    ChunkId::new(message.chunk().get()).map(|_| message)
 }

@@ -9,7 +9,7 @@ use domain::id::ChunkId;
 use domain::outcome::Outcome;
 use std::collections::HashMap;
 use std::sync::Arc;
-use wire::attempt::{Attempt, AttemptKind, IntentSlice, OutcomeSlice};
+use wire::attempt::{Attempt, AttemptKind, Fences, IntentSlice, OutcomeSlice};
 
 /// Where one message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(crate) struct Past {
 /// What was read of a stretch of attempts.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
-    fence: i64,
+    fences: Fences,
     chunks: HashMap<ChunkId, Past>,
 }
 
@@ -93,14 +93,12 @@ impl Past {
 impl Scan {
     /// A stretch that begins behind the fence of `epoch`.
     pub(crate) fn behind(epoch: i64) -> Self {
-        Scan { fence: epoch, chunks: HashMap::new() }
+        Scan { fences: Fences::behind(epoch), chunks: HashMap::new() }
     }
 
     /// Takes the next record in.
     pub(crate) fn take(&mut self, offset: i64, record: Attempt) {
-        let void = record.epoch < self.fence;
-        // Any record of an epoch proves that its fence lies before it.
-        self.fence = self.fence.max(record.epoch);
+        let void = self.fences.pass(record.epoch).is_some();
         match record.kind {
             AttemptKind::Fence => {}
             AttemptKind::Intent { connector, slices } => {

@@ -56,14 +56,38 @@ impl Receipts {
     }
 
     /// From a record's value.
+    ///
+    /// # Errors
+    /// Any part of it that cannot be read.
     pub fn decode(record: &Bytes) -> Result<Self, WireError> {
+        match Self::decode_readable(record)? {
+            (receipts, None) => Ok(receipts),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// From a record's value, as far as it can be read: chunks have nothing to do with each
+    /// other, so one slice that is impossible must not take the receipts of the others with it.
+    /// Beside it why the first of such slices cannot be read, where there is any.
+    ///
+    /// # Errors
+    /// What cannot be read at all.
+    pub fn decode_readable(record: &Bytes) -> Result<(Self, Option<WireError>), WireError> {
         let message: proto::Receipts = open(record)?;
-        Ok(Receipts {
+        let (mut slices, mut unreadable) = (Vec::with_capacity(message.slices.len()), None);
+        for slice in message.slices {
+            match ReceiptSlice::from_proto(slice) {
+                Ok(slice) => slices.push(slice),
+                Err(error) => unreadable = unreadable.or(Some(error)),
+            }
+        }
+        let receipts = Receipts {
             connector: message.connector,
             at: UnixMillis(message.at_ms),
             polled: message.polled,
-            slices: message.slices.into_iter().map(ReceiptSlice::from_proto).collect::<Result<_, _>>()?,
-        })
+            slices,
+        };
+        Ok((receipts, unreadable))
     }
 }
 
@@ -96,5 +120,50 @@ impl ReceiptSlice {
             attempt,
             messages: messages.collect::<Result<_, _>>()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn good(chunk: i64) -> proto::ReceiptSlice {
+        let (positions, receipts, codes) = (vec![0, 7], vec![3, 4], vec![1, 2]);
+        proto::ReceiptSlice {
+            chunk_id: chunk << 8,
+            attempt: 1,
+            positions: positions.into(),
+            receipts: receipts.into(),
+            codes,
+        }
+    }
+
+    fn record(slices: Vec<proto::ReceiptSlice>) -> Bytes {
+        let message = proto::Receipts { connector: "magfa".into(), at_ms: 5, polled: false, slices };
+        seal(Version::NEWEST, &message)
+    }
+
+    #[test]
+    fn an_impossible_slice_takes_no_other_with_it() {
+        let impossible = [
+            proto::ReceiptSlice { chunk_id: 0, ..good(1) },
+            proto::ReceiptSlice { chunk_id: 255, ..good(1) },
+            proto::ReceiptSlice { chunk_id: -256, ..good(1) },
+            proto::ReceiptSlice { attempt: 256, ..good(1) },
+            proto::ReceiptSlice { receipts: vec![3].into(), ..good(1) },
+            proto::ReceiptSlice { receipts: vec![3, 99].into(), ..good(1) },
+            proto::ReceiptSlice { codes: vec![1, 40_000], ..good(1) },
+        ];
+        for bad in impossible {
+            let whole = record(vec![good(1), bad.clone(), good(2), bad]);
+            let (receipts, unreadable) = Receipts::decode_readable(&whole).unwrap();
+            let chunks: Vec<i64> = receipts.slices.iter().map(|slice| slice.chunk.get()).collect();
+            assert_eq!((chunks, receipts.connector.as_str()), (vec![256, 512], "magfa"));
+            assert_eq!(Receipts::decode(&whole), Err(unreadable.unwrap()));
+        }
+        let (receipts, unreadable) = Receipts::decode_readable(&record(vec![good(1), good(2)])).unwrap();
+        assert_eq!((receipts.slices.len(), unreadable), (2, None));
+        assert!(Receipts::decode_readable(&Bytes::from_static(b"rubbish")).is_err());
     }
 }

@@ -24,8 +24,8 @@ pub(super) struct Row {
     pub(super) partition: i32,
     pub(super) states: Vec<u8>,
     pub(super) ends: Ends,
-    /// Of receipts that do not say which attempt they belong to: the messages whose closing
-    /// attempt is not known yet.
+    /// Of receipts that do not say which attempt they belong to: the messages of which some wait
+    /// for the attempt that closes them.
     pub(super) waiting: Bits,
     /// Of such receipts, those of another connector than the message went by: the connectors.
     pub(super) foreign: Vec<Arc<str>>,
@@ -166,7 +166,7 @@ async fn lock(
     .bind(chunks.iter().map(|chunk| chunk.get()).collect::<Vec<_>>())
     .fetch_all(&mut *connection)
     .await?;
-    let carriers = carriers::read(connection, chunk_operator_ids::OPEN, heard).await?;
+    let carriers = carriers::of_pushed(connection, chunk_operator_ids::OPEN, heard).await?;
     let row = |mut stored: Stored| {
         let number = stored.chunk_id;
         let chunk = ChunkId::new(number).ok_or_else(|| corrupt(number, "chunk_id"))?;

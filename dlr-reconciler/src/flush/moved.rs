@@ -39,7 +39,7 @@ pub(super) async fn merge(
     if rows.is_empty() {
         return Ok(moved);
     }
-    let carriers = carriers::read(connection, store::OPERATOR_IDS, heard).await?;
+    let carriers = carriers::of_pushed(connection, store::OPERATOR_IDS, heard).await?;
     let mut changed = Vec::new();
     for (number, mut states) in rows {
         let corrupt = |why: &dyn ToString| corrupt(number, why.to_string());

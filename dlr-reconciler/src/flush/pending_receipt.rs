@@ -173,7 +173,8 @@ async fn matched(
     for (id, partition, record) in rows {
         let record = Bytes::from(record);
         // One that this version cannot read stays where it is, and is counted.
-        if let Ok(understood) = read(Stream::Receipts, partition, &record) {
+        let understood = read(Stream::Receipts, partition, &record).ok();
+        if let Some(understood) = understood.filter(|understood| understood.unreadable.is_none()) {
             let slices = understood.chunks.iter().flat_map(|(_, heard)| heard.slices.iter().cloned());
             read_now.push((id, slices.collect::<Vec<_>>()));
             batch.absorb(understood);

@@ -5,7 +5,7 @@ mod schedules;
 pub(crate) mod world;
 
 use super::*;
-use crate::samples::{billed, chunk_id, outcome, outcomes, receipts};
+use crate::samples::{self, billed, chunk_id, outcome, outcomes, receipts};
 use domain::outcome::{Outcome, Receipt, Refusal};
 use world::{ATTEMPTS, BILLED, RECEIPTS, World};
 
@@ -167,6 +167,34 @@ async fn a_receipt_that_nobody_can_read_is_parked() {
     assert_eq!(parked, [(RECEIPTS.0.to_owned(), 0, "undecodable".to_owned(), b"rubbish".to_vec())]);
     assert_eq!((world.position(RECEIPTS).await, world.statuses(chunk).await.as_str()), (2, "delivered"));
     world.drop().await;
+}
+
+/// One slice that is impossible, in a record of many chunks.
+#[tokio::test]
+async fn what_can_be_read_of_a_record_is_applied_and_the_record_is_kept() {
+    let world = World::new().await;
+    let chunks: Vec<ChunkId> = (0..3).map(chunk_id).collect();
+    for chunk in &chunks {
+        world.hold(*chunk, 1, 1).await;
+        world.flush(ATTEMPTS, &[outcomes(*chunk, 1, 1, taken(0..1))]).await;
+    }
+    let heard = [(0, Receipt::Delivered)];
+    let good: Vec<_> = chunks.iter().map(|chunk| samples::pushed("magfa", *chunk, &heard)).collect();
+    let record = samples::spoilt(&good);
+    assert_eq!(world.flush(RECEIPTS, std::slice::from_ref(&record)).await.settled, Money::new(3_000));
+    let parked: Vec<(i64, String, Vec<u8>)> =
+        sqlx::query_as("select source_offset, reason, record from parked")
+            .fetch_all(&**world.pool())
+            .await
+            .unwrap();
+    assert_eq!(parked, [(0, "undecodable_in_part".to_owned(), record.to_vec())]);
+    // Where such a row waits, by whatever way it came there, it goes on waiting.
+    let insert = "insert into pending_receipt (chunk_id, topic, partition, record) values ($1, 'x', 0, $2)";
+    let statement = sqlx::query(insert).bind(chunks[0].get()).bind(record.to_vec());
+    statement.execute(&**world.pool()).await.unwrap();
+    match_all(world.pool(), 0, &world.means()).await.unwrap();
+    assert_eq!(count_pending(world.pool()).await.unwrap(), 1);
+    world.ends_clean().await;
 }
 
 #[tokio::test]

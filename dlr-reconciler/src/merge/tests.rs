@@ -1,9 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
 use super::*;
-use crate::pushed::{self, Carriers, left, sort};
+use crate::pushed::{self, Carried, Carriers, left, sort};
 use crate::read::read;
-use crate::samples::{billed, chunk_id, fence, outcome, outcomes, pushed, receipts};
+use crate::samples::{billed, chunk_id, fence, outcome, outcomes, pushed, receipts, spoilt};
 use crate::states::{apply, fresh};
 use domain::bits::Bits;
 use domain::outcome::{Outcome, Receipt, Refusal};
@@ -17,6 +17,8 @@ pub(crate) const LANE: Lane = Lane::Bulk;
 #[derive(Clone, Debug)]
 pub(crate) struct Fate {
     retries: u8,
+    /// The last attempt was unknown at first.
+    unknown: bool,
     closing: Option<Outcome>,
     receipt: Option<Receipt>,
     /// The receipt is pushed with our id, and does not say its attempt.
@@ -34,13 +36,14 @@ fn fate() -> impl Strategy<Value = Fate> {
     let receipts = [Receipt::Nothing, Receipt::OnTheWay, Receipt::Delivered, Receipt::Undelivered];
     (
         0u8..2,
+        any::<bool>(),
         prop::option::of(prop::sample::select(closings.to_vec())),
         prop::option::of(prop::sample::select(receipts.to_vec())),
         any::<bool>(),
     )
-        .prop_map(|(retries, closing, receipt, pushed)| {
+        .prop_map(|(retries, unknown, closing, receipt, pushed)| {
             let may_be_heard_of = matches!(closing, None | Some(Outcome::Taken | Outcome::LeftToReceipt));
-            Fate { retries, closing, receipt: receipt.filter(|_| may_be_heard_of), pushed }
+            Fate { retries, unknown, closing, receipt: receipt.filter(|_| may_be_heard_of), pushed }
         })
 }
 
@@ -63,7 +66,9 @@ pub(crate) fn records(stories: &[Story]) -> Vec<(Stream, Bytes)> {
         for (position, fate) in (0u8..).zip(fates) {
             let attempts = (1..=fate.retries).map(|attempt| (attempt, Outcome::Retry));
             let last = fate.retries + 1;
-            for (attempt, ended) in attempts.chain(fate.closing.map(|closing| (last, closing))) {
+            let unknown = fate.unknown.then_some((last, Outcome::Unknown));
+            for (attempt, ended) in attempts.chain(unknown).chain(fate.closing.map(|closing| (last, closing)))
+            {
                 let messages = vec![outcome(position, ended)];
                 records.push((Stream::Attempts(LANE), outcomes(chunk, size, attempt, messages)));
             }
@@ -72,6 +77,14 @@ pub(crate) fn records(stories: &[Story]) -> Vec<(Stream, Bytes)> {
                 false => receipts(chunk, last, true, &[(position, receipt)]),
             });
             records.extend(heard.map(|record| (Stream::Receipts, record)));
+            if let (true, Some(receipt)) = (fate.pushed, fate.receipt) {
+                // Somebody who does not carry it says the opposite.
+                let lie = match receipt {
+                    Receipt::Delivered => Receipt::Undelivered,
+                    _ => Receipt::Delivered,
+                };
+                records.push((Stream::Receipts, pushed("other", chunk, &[(position, lie)])));
+            }
         }
     }
     records
@@ -89,6 +102,7 @@ pub(crate) struct World {
 struct Store {
     world: World,
     decided: BTreeMap<ChunkId, Decided>,
+    carriers: BTreeMap<ChunkId, Carriers>,
     pending: BTreeMap<ChunkId, Heard>,
 }
 
@@ -96,7 +110,12 @@ impl Store {
     fn new(stories: &[Story]) -> Self {
         let decided =
             (0..).zip(stories).map(|(k, (paid, _))| (chunk_id(k), Decided::open(paid.len() as u16)));
-        Store { world: World::default(), decided: decided.collect(), pending: BTreeMap::new() }
+        Store {
+            world: World::default(),
+            decided: decided.collect(),
+            carriers: BTreeMap::new(),
+            pending: BTreeMap::new(),
+        }
     }
 
     /// As [`crate::flush`] does it, without a database.
@@ -110,6 +129,12 @@ impl Store {
             }
             let waiting = self.merge(*chunk, heard);
             heard.iter().for_each(|heard| self.keep(*chunk, narrowed(heard, waiting)));
+        }
+        for row in batches.iter().flat_map(|batch| &batch.operator_ids) {
+            let (attempt, ids) = (row.attempt, !row.ids.is_empty());
+            let (messages, connector) = (row.positions.iter().copied().collect(), row.connector.clone());
+            let carriers = self.carriers.entry(row.chunk).or_default();
+            carriers.add(Carried { attempt, messages, connector, ids });
         }
         for (chunk, heard) in batches.into_iter().flat_map(|batch| batch.chunks) {
             if !self.world.states.contains_key(&chunk) {
@@ -130,10 +155,11 @@ impl Store {
         self.pending.entry(chunk).or_default().add(heard);
     }
 
-    /// Returns the messages whose receipts wait for their closing attempt.
+    /// Returns the messages of which receipts wait for the closing attempt.
     fn merge(&mut self, chunk: ChunkId, heard: &[&Heard]) -> Bits {
         let Some(states) = self.world.states.get_mut(&chunk) else { return Bits::EMPTY };
-        let sorted = sort(states, heard, &Carriers::default()).unwrap();
+        let none = Carriers::default();
+        let sorted = sort(states, heard, self.carriers.get(&chunk).unwrap_or(&none)).unwrap();
         let ends = apply(states, heard, &sorted.facts, &Costs::default()).unwrap();
         let row = self.decided.get_mut(&chunk).unwrap();
         let movement = row.decide(ends.settle, ends.void);
@@ -204,13 +230,15 @@ proptest! {
         let world = played(&stories, &shuffled, &cuts);
         for (k, (fates, unpaid)) in (0..).zip(&stories) {
             let states = world.states.get(&chunk_id(k));
-            let told = fates.iter().any(|fate| fate.retries > 0 || fate.closing.is_some());
+            let told = fates.iter().any(|fate| fate.retries > 0 || fate.unknown || fate.closing.is_some());
             prop_assert_eq!(states.is_some(), told || *unpaid > 0);
             let Some(states) = states else { continue };
             let statuses: Vec<Status> = states.as_chunks::<STATE_BYTES>().0.iter()
                 .map(|bytes| MessageState::from_bytes(*bytes).unwrap().status()).collect();
             let due = fates.iter().map(|fate| match (fate.closing, fate.receipt) {
-                // Nobody knows yet which attempt it belongs to, nor who carried it.
+                // Nobody knows yet which attempt it belongs to; nor who may have it, unless an
+                // attempt is unknown.
+                (None, Some(Receipt::Delivered)) if fate.pushed && fate.unknown => Status::Delivered,
                 (None, Some(_)) if fate.pushed => Status::Queued,
                 (_, Some(Receipt::Delivered)) => Status::Delivered,
                 (Some(_), Some(Receipt::Undelivered)) => Status::Undelivered,
@@ -272,9 +300,52 @@ fn operators_ids_stand_one_a_line() {
     messages.push(wire::attempt::MessageOutcome { operator_id: "a\nb".into(), ..outcome(6, Outcome::Taken) });
     let record = outcomes(chunk_id(0), 9, 1, messages);
     let understood = read(Stream::Attempts(LANE), 0, &record).unwrap();
-    let [ids] = understood.operator_ids.as_slice() else { panic!("one call") };
-    assert_eq!((ids.positions.as_slice(), ids.ids.as_str()), (&[3, 5][..], "op-3\nop-5"));
+    let [with, without] = understood.operator_ids.as_slice() else { panic!("one call") };
+    assert_eq!((with.positions.as_slice(), with.ids.as_str()), (&[3, 5][..], "op-3\nop-5"));
+    assert_eq!((without.positions.as_slice(), without.ids.as_str()), (&[6][..], ""));
     assert_eq!(understood.ids_refused, 1);
     let of_call = &understood.chunks[0].1;
     assert_eq!((of_call.facts.len(), of_call.sent_by.as_deref()), (4, Some("magfa")));
+}
+
+/// Whoever has a message, or may have it, is kept, with an id or without; whoever refused it is
+/// not. What is left for receipts to tell is asked for there.
+#[test]
+fn who_may_have_a_message_is_kept() {
+    let ended = |ended| {
+        let messages = vec![wire::attempt::MessageOutcome { operator_id: "op".into(), ..outcome(0, ended) }];
+        let with_id = read(Stream::Attempts(LANE), 0, &outcomes(chunk_id(0), 1, 1, messages)).unwrap();
+        let messages =
+            vec![wire::attempt::MessageOutcome { operator_id: String::new(), ..outcome(0, ended) }];
+        let without = read(Stream::Attempts(LANE), 0, &outcomes(chunk_id(0), 1, 1, messages)).unwrap();
+        let ids = |understood: &Understood| {
+            let rows: Vec<String> = understood.operator_ids.iter().map(|row| row.ids.clone()).collect();
+            rows.join("+")
+        };
+        let row = without.operator_ids.first().map(|row| (row.attempt, row.connector.to_string()));
+        (ids(&with_id), row.is_some(), without.chunks[0].1.sent_by.is_some())
+    };
+    let due = |outcome| match outcome {
+        Outcome::Taken | Outcome::LeftToReceipt => ("op".to_owned(), true, true),
+        Outcome::Unknown => ("op".to_owned(), true, false),
+        Outcome::Refused(_) | Outcome::Expired => ("op".to_owned(), false, false),
+        Outcome::Retry | Outcome::NotSent => (String::new(), false, false),
+    };
+    for outcome in Outcome::ALL {
+        assert_eq!(ended(outcome), due(outcome), "{outcome:?}");
+    }
+}
+
+/// A slice that is impossible takes no other with it, and is kept.
+#[test]
+fn what_can_be_read_of_a_record_is_taken() {
+    let record = spoilt(&[0, 1].map(|k| receipts(chunk_id(k), 1, true, &[(0, Receipt::Delivered)])));
+    let stream = Stream::Receipts;
+    let understood = read(stream, 0, &record).unwrap();
+    assert!(understood.unreadable.is_some());
+    let mut batch = Batch::new(5);
+    assert_eq!(batch.take(stream, 5, &record, Ok(understood)), Verdict::Parked);
+    assert_eq!(batch.chunks.keys().copied().collect::<Vec<_>>(), [chunk_id(0), chunk_id(1)]);
+    let [parked] = batch.unreadable.as_slice() else { panic!("one record") };
+    assert_eq!((batch.to(), parked.offset, parked.in_part, &parked.record), (6, 5, true, &record));
 }

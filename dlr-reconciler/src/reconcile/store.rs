@@ -48,11 +48,11 @@ impl Worker {
     }
 
     /// Counts what was committed. Receipts of another connector are somebody's mistake, or worse.
-    pub(super) fn counted(&self, stored: &Stored) {
+    pub(super) fn counted(&mut self, stored: &Stored) {
         self.with.meters.stored(stored);
         for connector in stored.foreign.keys() {
             let detail = "receipts of messages that went by another connector were left out";
-            self.with.health.raise_alarm(FOREIGN, connector, detail);
+            self.alarms.raise(FOREIGN, connector, detail, Instant::now());
         }
     }
 

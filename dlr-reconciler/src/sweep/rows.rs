@@ -1,8 +1,10 @@
 //! What the sweep reads of the tables, and the one thing that it writes by itself.
 
-use super::rules::Candidate;
+use super::rules::{By, Candidate};
 use super::seen::Key;
+use crate::flush::{OPEN_OPERATOR_IDS, carriers_of};
 use crate::holding;
+use crate::pushed::Carriers;
 use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::time::UnixMillis;
@@ -57,7 +59,7 @@ struct Row {
     open: String,
     content: bool,
     send_by_ms: Option<i64>,
-    heard_ms: Option<i64>,
+    due_ms: Option<i64>,
 }
 
 /// Reads the candidates of a page, ascending, and where the next page begins: nothing at the
@@ -81,11 +83,7 @@ pub(super) async fn page(
     let rows: Vec<Row> = sqlx::query_as(
         "select p.chunk_id, p.partition, p.open::text, c.chunk_id is not null as content,
                 (extract(epoch from c.send_by) * 1000)::bigint as send_by_ms,
-                (select case when count(*) = count(h.last_at)
-                             then (extract(epoch from min(h.last_at)) * 1000)::bigint end
-                 from (select p.connector union
-                       select i.connector from chunk_operator_ids i where i.chunk_id = p.chunk_id) n
-                 left join connector_heard h using (connector)) as heard_ms
+                (extract(epoch from nullif(p.due, 'infinity')) * 1000)::bigint as due_ms
          from receipt_poll p left join chunk_content c using (chunk_id)
          where p.chunk_id > $1 and p.chunk_id <= $2 and p.partition = any($3)
            and (c.send_by is null or c.send_by < to_timestamp($4 / 1000.0))
@@ -97,39 +95,59 @@ pub(super) async fn page(
     .bind(partitions)
     .bind(page.latest.0)
     .bind(page.take)
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
     let next = if rows.len() as i64 == page.take {
         rows.last().map(|row| row.chunk_id)
     } else {
         (looked == page.look).then_some(last)
     };
+    let chunks = rows.iter().map(|row| row.chunk_id).collect();
+    let carriers = carriers_of(connection, OPEN_OPERATOR_IDS, chunks).await?;
+    let heard = heard_at(connection).await?;
+    let none = Carriers::default();
+    let candidate = |row: Row| candidate(&row, carriers.get(&row.chunk_id).unwrap_or(&none), &heard);
     let candidates = rows.into_iter().map(candidate).collect::<Result<_, _>>()?;
     Ok((candidates, next))
 }
 
-fn candidate(row: Row) -> Result<Candidate, LedgerError> {
+/// When operators were last heard of, by connector.
+async fn heard_at(connection: &mut PgConnection) -> Result<HashMap<String, UnixMillis>, sqlx::Error> {
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("select connector, (extract(epoch from last_at) * 1000)::bigint from connector_heard")
+            .fetch_all(connection)
+            .await?;
+    Ok(rows.into_iter().map(|(connector, at)| (connector, UnixMillis(at))).collect())
+}
+
+fn candidate(
+    row: &Row,
+    carriers: &Carriers,
+    heard: &HashMap<String, UnixMillis>,
+) -> Result<Candidate, LedgerError> {
     let corrupt = |why: &str| LedgerError::Corrupt { chunk: row.chunk_id, why: why.to_owned() };
+    let open = Bits::from_bit_string(&row.open).map_err(|_| corrupt("open"))?;
+    let by = carriers.awaited(open).into_iter().map(|(connector, ids)| {
+        let heard_at = heard.get(&*connector).copied();
+        By { connector, heard_at, ids }
+    });
     Ok(Candidate {
         chunk: ChunkId::new(row.chunk_id).ok_or_else(|| corrupt("chunk_id"))?,
         partition: row.partition,
-        open: Bits::from_bit_string(&row.open).map_err(|_| corrupt("open"))?,
+        open,
         send_by: row.send_by_ms.map(UnixMillis),
         content: row.content,
-        heard_at: row.heard_ms.map(UnixMillis),
+        due: row.due_ms.map(UnixMillis),
+        by: by.collect(),
     })
 }
 
-/// Asks once more about one of these chunks for each connector: where nothing else is to be
-/// asked, only an answer about one of them can show that the operator answers. Returns how many.
+/// Asks once more about these chunks: where nothing else is to be asked, only an answer about
+/// one of them can show that the operator answers. Returns about how many it was not going to
+/// be asked anyway.
 pub(super) async fn ask_once_more(connection: &mut PgConnection, chunks: &[i64]) -> Result<u64, sqlx::Error> {
     let asked = sqlx::query(
-        "update receipt_poll set due = clock_timestamp()
-         where due = 'infinity' and chunk_id in
-             (select min(p.chunk_id) from receipt_poll p
-              where p.chunk_id = any($1)
-                and exists (select from chunk_operator_ids i where i.chunk_id = p.chunk_id)
-              group by p.connector)",
+        "update receipt_poll set due = clock_timestamp() where due = 'infinity' and chunk_id = any($1)",
     )
     .bind(chunks)
     .execute(connection)

@@ -5,7 +5,7 @@ use super::rows::{Page, page};
 use super::rules::Rules;
 use super::*;
 use crate::flush::tests::world::{ATTEMPTS, BILLED, RECEIPTS, World};
-use crate::samples::{MINTED, billed, chunk_id, outcome, outcomes, receipts};
+use crate::samples::{MINTED, billed, chunk_id, outcome, outcomes, outcomes_by, pushed, receipts};
 use domain::id::ChunkId;
 use domain::outcome::{Outcome, Receipt};
 use domain::status::Cost;
@@ -62,9 +62,8 @@ impl Sweeper {
             })
             .await
             .unwrap();
-        let means = self.world.means();
-        let judge = |candidate: &Candidate| RULES.judge(candidate, seen);
-        (sweep(pool, self.process, &means, &candidates, judge).await.unwrap(), next)
+        let by = (RULES, |_| Some(seen));
+        (sweep(pool, self.process, &self.world.means(), &candidates, by).await.unwrap(), next)
     }
 }
 
@@ -82,6 +81,7 @@ async fn what_nobody_answered_ends_and_is_refunded_once() {
     let closed = (0..).zip(closed).map(|(position, closed)| outcome(position, closed)).collect();
     world.flush(ATTEMPTS, &[outcomes(chunk, 5, 1, closed)]).await;
     world.flush(RECEIPTS, &[receipts(chunk, 1, true, &[(0, Receipt::Delivered)])]).await;
+    world.at(700_000).flush(RECEIPTS, &[receipts(chunk, 1, true, &[(1, Receipt::Nothing)])]).await;
     world.heard_of("magfa", OVER).await;
 
     let swept = world.at(OVER + 500).count("receipt_poll").await;
@@ -143,6 +143,49 @@ async fn not_before_its_connectors_were_heard_of() {
     assert!(silent().await, "the second not lately");
     sweeper.world.heard_of("another", OVER).await;
     assert!(!silent().await);
+    sweeper.world.ends_clean().await;
+}
+
+/// The routes were changed in the middle of it. One operator's answers say nothing of what the
+/// other has; who has nothing open any more is not waited for.
+#[tokio::test]
+async fn not_before_each_connector_with_open_messages_was_heard_of() {
+    let sweeper = Sweeper::new().await;
+    let (world, chunk) = (&sweeper.world, chunk_id(0));
+    world.hold(chunk, 3, 3).await;
+    world.flush(BILLED, &[billed(chunk, 3, 3)]).await;
+    world.flush(ATTEMPTS, &[outcomes(chunk, 3, 1, vec![outcome(0, Outcome::Taken)])]).await;
+    let left = vec![outcome(1, Outcome::LeftToReceipt)];
+    world.flush(ATTEMPTS, &[outcomes_by("second", chunk, 3, 1, left)]).await;
+    let gone = vec![outcome(2, Outcome::Taken)];
+    world.flush(ATTEMPTS, &[outcomes_by("gone", chunk, 3, 1, gone)]).await;
+    world.flush(RECEIPTS, &[pushed("gone", chunk, &[(2, Receipt::Delivered)])]).await;
+    for (heard, at) in [("magfa", OVER), ("second", OVER - 1)] {
+        world.heard_of(heard, at).await;
+        assert_eq!(ended(&sweeper.sweep(CAP - 1).await.unanswered), 0);
+    }
+    world.heard_of("second", OVER).await;
+    assert_eq!(ended(&sweeper.sweep(OVER).await.unanswered), 2);
+    assert_eq!(world.statuses(chunk).await, "undelivered undelivered delivered");
+    sweeper.world.ends_clean().await;
+}
+
+/// Hours of an outage of ours: nothing was asked. The first answer shows that the operator is
+/// well, and says nothing yet of the others.
+#[tokio::test]
+async fn not_before_it_was_asked_about_what_is_due() {
+    let sweeper = Sweeper::new().await;
+    let (world, [first, second]) = (&sweeper.world, [0, 1].map(chunk_id));
+    for k in 0..2 {
+        sweeper.sent(k, 1).await;
+    }
+    world.heard_of("magfa", CAP).await;
+    world.at(700_000).flush(RECEIPTS, &[receipts(first, 1, true, &[(0, Receipt::Nothing)])]).await;
+    let swept = sweeper.sweep(CAP - 1).await;
+    assert_eq!((ended(&swept.unanswered), ended(&swept.hard_cap), swept.asked), (1, 0, 0));
+    assert_eq!(world.statuses(second).await, "sent");
+    world.flush(RECEIPTS, &[receipts(second, 1, true, &[(0, Receipt::Delivered)])]).await;
+    assert_eq!(world.money().await, (9_000, 0));
     sweeper.world.ends_clean().await;
 }
 
@@ -233,6 +276,35 @@ async fn a_silent_connector_is_asked_about_one_of_its_chunks() {
     let swept = sweeper.sweep(OVER).await;
     assert_eq!((ended(&swept.unanswered), swept.asked), (2, 0));
     sweeper.world.ends_clean().await;
+}
+
+/// Each silent connector is asked about a chunk that it has an open message of, with an id.
+#[tokio::test]
+async fn each_silent_connector_is_asked_about_its_own() {
+    let sweeper = Sweeper::new().await;
+    let world = &sweeper.world;
+    let chunks: Vec<ChunkId> = (0..4).map(chunk_id).collect();
+    // By both, and the second cannot be asked; by the first; by the second; by both again.
+    let second = [Some(Outcome::LeftToReceipt), None, Some(Outcome::Taken), Some(Outcome::Taken)];
+    for (chunk, second) in chunks.iter().zip(second) {
+        world.hold(*chunk, 2, 2).await;
+        world.flush(BILLED, &[billed(*chunk, 2, 2)]).await;
+        world.flush(ATTEMPTS, &[outcomes(*chunk, 2, 1, vec![outcome(0, Outcome::Taken)])]).await;
+        let closed = second.unwrap_or(Outcome::Expired);
+        world.flush(ATTEMPTS, &[outcomes_by("second", *chunk, 2, 1, vec![outcome(1, closed)])]).await;
+        let heard = [(0, Receipt::Nothing)];
+        world.at(700_000).flush(RECEIPTS, &[receipts(*chunk, 1, true, &heard)]).await;
+    }
+    world.flush(RECEIPTS, &[receipts(chunks[2], 1, false, &[(0, Receipt::Delivered)])]).await;
+    world.at(700_000).flush(RECEIPTS, &[receipts(chunks[2], 1, true, &[(1, Receipt::Nothing)])]).await;
+    world.heard_of("magfa", OVER).await;
+    assert_eq!(sweeper.sweep(OVER).await.asked, 1);
+    let mut due = Vec::new();
+    for chunk in &chunks {
+        due.push(world.poll(*chunk).await.is_some_and(|(_, due)| due.is_some()));
+    }
+    assert_eq!(due, [false, false, true, false], "the first that the second has an id of");
+    sweeper.world.drop().await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! of the account.
 
 use super::rig::Rig;
-use crate::samples::{billed, chunk_id, hold, outcome, outcomes, pushed};
+use crate::samples::{billed, chunk_id, hold, outcome, outcomes, pushed, spoilt};
 use domain::lane::Lane;
 use domain::outcome::{Outcome, Receipt};
 use domain::partition;
@@ -53,6 +53,36 @@ async fn early_or_late_each_is_settled_once_and_forged_ones_are_not() {
     running.stop().await;
     assert_eq!(rig.money().await, due);
     assert_eq!(rig.positions().await, rig.ends());
+    rig.is_clean(Expect::Quiescence).await;
+    rig.drop().await;
+}
+
+/// A slice that nobody can read, in a record of many chunks: the others are applied, and the
+/// record is kept whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slice_that_nobody_can_read_takes_no_other_with_it() {
+    let rig = Rig::new().await;
+    let running = rig.run(rig.settings()).await;
+    let chunks: Vec<_> = (0..CHUNKS).map(chunk_id).collect();
+    for chunk in &chunks {
+        hold(rig.pool(), *chunk, 1, 1).await;
+        rig.send(&rig.topics.of(Stage::Billed, Lane::Bulk), HOME, &[billed(*chunk, 1, 1)]).await;
+        let taken = outcomes(*chunk, 1, 1, vec![outcome(0, Outcome::Taken)]);
+        rig.send(&rig.topics.of(Stage::Attempts, Lane::Bulk), HOME, &[taken]).await;
+    }
+    let good: Vec<_> =
+        chunks.iter().map(|chunk| pushed("magfa", *chunk, &[(0, Receipt::Delivered)])).collect();
+    let (receipts, record) = (rig.topics.receipts(), spoilt(&good));
+    rig.send(&receipts, 1, std::slice::from_ref(&record)).await;
+    let due = (100_000 - CHUNKS * 1_000, 0);
+    rig.until("all is settled", async || rig.money().await == due).await;
+    rig.until("the record is kept", async || rig.count("parked").await == 1).await;
+    let parked: (String, Vec<u8>) =
+        sqlx::query_as("select reason, record from parked").fetch_one(rig.pool()).await.unwrap();
+    assert_eq!(parked, ("undecodable_in_part".to_owned(), record.to_vec()));
+    assert_eq!(running.alarms(), [("parked_record", format!("{receipts}/1"))]);
+    rig.until("nothing is read again", async || rig.positions().await == rig.ends()).await;
+    running.stop().await;
     rig.is_clean(Expect::Quiescence).await;
     rig.drop().await;
 }

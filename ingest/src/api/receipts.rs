@@ -74,11 +74,17 @@ async fn store(app: &App, connector: &str, request: Request) -> Result<Json<Stor
     let pushed = request::receipts::read(&body)?;
     let version = app.standing.write_version();
     let records = records(connector, &pushed, unix_now(), app.partitions, version);
-    let produced = app.lane(LANE).produce_to(&app.receipts_topic, &records).map_err(again)?;
-    produced.acknowledged().await.map_err(again)?;
+    if !records.is_empty() {
+        let produced = app.lane(LANE).produce_to(&app.receipts_topic, &records).map_err(again)?;
+        produced.acknowledged().await.map_err(again)?;
+    }
     heard_of(app, connector);
     metrics::pushed(connector, &pushed);
     tracing::info!(connector, receipts = pushed.len(), "receipts were pushed");
+    let nobodys = pushed.iter().filter(|pushed| pushed.message.is_none()).count();
+    if nobodys > 0 {
+        tracing::warn!(connector, receipts = nobodys, "receipts of ids that we never give are left out");
+    }
     Ok(Json(StoredReceipts { receipts: pushed.len() }))
 }
 

@@ -17,7 +17,7 @@ use super::Pushed;
 const CHUNKS_MAX: usize = 100;
 
 /// The records, each with its partition. A chunk's receipts stay in the order in which they
-/// were pushed.
+/// were pushed. What is said of messages that cannot be ours is in none.
 pub(crate) fn records(
     connector: &str,
     pushed: &[Pushed],
@@ -27,6 +27,7 @@ pub(crate) fn records(
 ) -> Vec<(i32, Bytes)> {
     let mut by_partition: BTreeMap<i32, BTreeMap<ChunkId, Vec<MessageReceipt>>> = BTreeMap::new();
     for Pushed { message, code } in pushed {
+        let Some(message) = message else { continue };
         let chunk = message.chunk();
         let chunks = by_partition.entry(partition::of_chunk(chunk, partitions)).or_default();
         let (position, receipt) = (message.index(), receipt_of(*code));
@@ -56,21 +57,30 @@ pub(crate) fn receipt_of(code: i16) -> Receipt {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use domain::id::MessageId;
+    use crate::receipts::message;
     use proptest::prelude::*;
 
+    /// Some of few chunks, some of any chunk, and some that cannot be ours.
+    fn any_id() -> impl Strategy<Value = i128> {
+        let ours = (1i128..40, any::<u8>()).prop_map(|(chunk, index)| chunk << 8 | i128::from(index));
+        let edges = [0, 1, 255, 256, -1, i64::MAX.into(), i128::from(i64::MAX) + 1, i64::MIN.into()];
+        prop_oneof![
+            8 => ours,
+            1 => any::<i64>().prop_map(i128::from),
+            1 => -300i128..300,
+            1 => prop::sample::select(edges.to_vec()),
+            1 => any::<i128>(),
+        ]
+    }
+
     fn any_push() -> impl Strategy<Value = Vec<Pushed>> {
-        let one = (1i64..40, any::<u8>(), prop::sample::select(vec![-1_i16, 0, 1, 2, 8, 16, 77])).prop_map(
-            |(chunk, index, code)| Pushed {
-                message: MessageId::new(chunk << 8 | i64::from(index)).unwrap(),
-                code,
-            },
-        );
-        prop::collection::vec(one, 0..300)
+        let one = (any_id(), prop::sample::select(vec![-1_i16, 0, 1, 2, 8, 16, 77]));
+        prop::collection::vec(one.prop_map(|(id, code)| Pushed { message: message(id), code }), 0..300)
     }
 
     proptest! {
-        /// Everything that was pushed is in there once, in its chunk's partition and order.
+        /// Whatever ids were pushed, every record can be read, and what is of a message that may
+        /// be ours is in there once, in its chunk's partition and order.
         #[test]
         fn nothing_is_lost_or_added(pushed in any_push()) {
             let records = records("magfa", &pushed, UnixMillis(5), 4, Version::NEWEST);
@@ -87,17 +97,26 @@ mod tests {
             }
             let mut due: BTreeMap<ChunkId, Vec<MessageReceipt>> = BTreeMap::new();
             for Pushed { message, code } in pushed {
+                let Some(message) = message else { continue };
                 let heard = MessageReceipt { position: message.index(), receipt: receipt_of(code), code };
                 due.entry(message.chunk()).or_default().push(heard);
             }
             prop_assert_eq!(found, due);
         }
+
+        /// Only what stands below the first chunk, or is no positive number of 63 bits, cannot
+        /// be ours.
+        #[test]
+        fn what_may_be_ours_is_taken_as_it_is(id in any_id()) {
+            let due = (256..=i128::from(i64::MAX)).contains(&id).then_some(id);
+            prop_assert_eq!(message(id).map(|message| i128::from(message.get())), due);
+        }
     }
 
     #[test]
     fn a_record_has_so_many_chunks_at_most() {
-        let message = |k: i64| MessageId::new(k << 8).unwrap();
-        let pushed: Vec<Pushed> = (1..=250).map(|k| Pushed { message: message(k), code: 1 }).collect();
+        let pushed: Vec<Pushed> =
+            (1..=250).map(|k: i128| Pushed { message: message(k << 8), code: 1 }).collect();
         let sizes: Vec<usize> = records("m", &pushed, UnixMillis(5), 1, Version::NEWEST)
             .iter()
             .map(|(_, record)| Receipts::decode(record).unwrap().slices.len())

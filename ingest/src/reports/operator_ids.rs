@@ -25,7 +25,7 @@ pub(super) async fn find(
 ) -> Result<AtOperator, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "select connector, positions, operator_ids from all_chunk_operator_ids
-         where chunk_id = $1 and ($2::smallint is null or attempt = $2) order by attempt desc",
+         where chunk_id = $1 and ($2::smallint is null or attempt = $2) order by attempt desc, first_position",
     )
     .bind(message.chunk().get())
     .bind(closed_attempt.map(i16::from))

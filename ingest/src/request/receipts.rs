@@ -9,7 +9,7 @@ use serde::de::MapAccess;
 use super::object::{Fields, Object, Value};
 use super::value::{Kind, List, Text};
 use super::{Errors, Got, Path};
-use crate::receipts::{Pushed, RECEIPTS_MAX};
+use crate::receipts::{Pushed, RECEIPTS_MAX, message};
 
 /// Characters of a date at most. (It is not used: what counts is when we heard of it.)
 const DATE_CHARACTERS_MAX: usize = 64;
@@ -17,7 +17,8 @@ const DATE_CHARACTERS_MAX: usize = 64;
 /// One element, as it was read.
 #[derive(Debug, Default)]
 struct Entry<'a> {
-    uid: Got<MessageId>,
+    /// Nothing: no message can have it.
+    uid: Got<Option<MessageId>>,
     status: Got<i16>,
     date: Got<Cow<'a, str>>,
 }
@@ -72,14 +73,16 @@ impl<'de> Fields<'de> for Entry<'de> {
     }
 }
 
-/// A message's id: a number, or its digits in a string.
+/// A message's id: a number, or its digits in a string. Which number it is, is no fault of the
+/// call: other senders may share the operator's account with us, and what is said of their
+/// messages must not keep out what is said of ours.
 struct Uid;
 
 impl<'de> Kind<'de> for Uid {
-    type Value = MessageId;
+    type Value = Option<MessageId>;
     const EXPECTED: &'static str = "an integer or a string of digits";
 
-    fn string(self, text: Cow<'de, str>, at: &Path<'_>, errors: &mut Errors) -> Got<MessageId> {
+    fn string(self, text: Cow<'de, str>, at: &Path<'_>, errors: &mut Errors) -> Got<Option<MessageId>> {
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             errors.wrong_type(at, Self::EXPECTED);
             return Got::Wrong;
@@ -87,12 +90,8 @@ impl<'de> Kind<'de> for Uid {
         self.integer(text.parse().unwrap_or(i128::MAX), at, errors)
     }
 
-    fn integer(self, number: i128, at: &Path<'_>, errors: &mut Errors) -> Got<MessageId> {
-        if let Some(id) = i64::try_from(number).ok().and_then(MessageId::new) {
-            return Got::Value(id);
-        }
-        errors.add(at, FieldCode::OutOfRange, format_args!("expected 1 to {}", i64::MAX));
-        Got::Wrong
+    fn integer(self, number: i128, _: &Path<'_>, _: &mut Errors) -> Got<Option<MessageId>> {
+        Got::Value(message(number))
     }
 }
 

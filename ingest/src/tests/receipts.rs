@@ -175,12 +175,20 @@ async fn bad_pushes() {
         ("nothing in it", "[{}]".into()),
         ("null fields", json!([{"uid": null, "status": null}]).to_string()),
         ("unknown fields", json!([{"uid": 1, "status": 1, "mid": 5, "text": "x"}]).to_string()),
-        ("wrong types", json!([{"uid": true, "status": "1", "date": 5}, {"uid": [1], "status": {}}]).to_string()),
-        ("a uid that is no number", json!([{"uid": "12a", "status": 1}, {"uid": "", "status": 1}, {"uid": "-5", "status": 1}]).to_string()),
+        (
+            "wrong types",
+            json!([{"uid": true, "status": "1", "date": 5}, {"uid": [1], "status": {}}]).to_string(),
+        ),
+        (
+            "a uid that is no number",
+            json!([{"uid": "12a", "status": 1}, {"uid": "", "status": 1}, {"uid": "-5", "status": 1}])
+                .to_string(),
+        ),
         ("a uid that is no integer", json!([{"uid": 1.5, "status": 1}]).to_string()),
-        ("a uid that is none of ours", json!([{"uid": 0, "status": 1}, {"uid": -1, "status": 1}, {"uid": "0", "status": 1}]).to_string()),
-        ("a uid beyond 63 bits", r#"[{"uid": 9223372036854775808, "status": 1}, {"uid": "99999999999999999999999999999999999999999999", "status": 1}]"#.into()),
-        ("a status beyond 16 bits", json!([{"uid": 1, "status": 32_768}, {"uid": 1, "status": -32_769}]).to_string()),
+        (
+            "a status beyond 16 bits",
+            json!([{"uid": 1, "status": 32_768}, {"uid": 1, "status": -32_769}]).to_string(),
+        ),
         ("a date that is too long", json!([{"uid": 1, "status": 1, "date": "5".repeat(65)}]).to_string()),
     ];
     let mut answers = Answers::new();
@@ -219,8 +227,43 @@ async fn not_without_an_acknowledgement() {
 
 #[tokio::test]
 async fn ids_are_read_as_they_are_written() {
-    let largest = json!([{"uid": i64::MAX, "status": 1}, {"uid": "0009", "status": 0}]).to_string();
-    let read = crate::request::receipts::read(largest.as_bytes()).unwrap();
-    let ids: Vec<Option<MessageId>> = read.iter().map(|pushed| Some(pushed.message)).collect();
-    assert_eq!(ids, [MessageId::new(i64::MAX), MessageId::new(9)]);
+    let ids = |body: Value| -> Vec<Option<i64>> {
+        let read = crate::request::receipts::read(body.to_string().as_bytes()).unwrap();
+        read.iter().map(|pushed| pushed.message.map(MessageId::get)).collect()
+    };
+    let uids = |uids: &[Value]| uids.iter().map(|uid| json!({"uid": uid, "status": 1})).collect();
+    let ours = [json!(i64::MAX), json!("0009000"), json!(256)];
+    assert_eq!(ids(uids(&ours)), [Some(i64::MAX), Some(9_000), Some(256)]);
+    let too_long = "9".repeat(60);
+    let nobodys = [json!(0), json!("0"), json!(1), json!(255), json!("255"), json!(-1), json!(i64::MIN)];
+    let beyond = [json!(9_223_372_036_854_775_808_u64), json!(too_long)];
+    assert!(ids(uids(&[&nobodys[..], &beyond].concat())).iter().all(Option::is_none));
+}
+
+/// Others may share the operator's account with us: what is said of their messages keeps out
+/// nothing of ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_that_we_never_give_do_no_harm() {
+    let gateway = Gateway::with_topics().await;
+    let nobodys = [0, 1, 17, 255, -5, i64::MIN];
+    let ours: Vec<i64> = (0..120).map(|chunk| id(chunk, 3)).collect();
+    let all = nobodys.iter().chain(&ours).chain(&nobodys);
+    let body: Value = all.map(|uid| json!({"uid": uid, "status": 1})).collect();
+    assert_eq!(push(&gateway, &body).await.body, json!({"receipts": 132}));
+    let slices = stored(&gateway).into_iter().flat_map(|(_, receipts)| receipts.slices);
+    let mut found: Vec<i64> = slices
+        .flat_map(|slice| slice.messages.into_iter().map(move |one| slice.chunk.message(one.position).get()))
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, ours);
+    gateway.close().await;
+}
+
+#[tokio::test]
+async fn a_call_of_others_alone_is_a_sign_of_life() {
+    let gateway = Gateway::without_topics().await;
+    let answer = push(&gateway, &json!([{"uid": 7, "status": 1}])).await;
+    assert_eq!((answer.status.as_u16(), answer.body), (200, json!({"receipts": 1})));
+    is_heard_of(&gateway, "magfa").await;
+    gateway.close().await;
 }

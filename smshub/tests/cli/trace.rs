@@ -248,7 +248,7 @@ async fn fences_void_records_and_what_it_waits_for_are_shown() {
     let at = sqlx::types::chrono::DateTime::parse_from_rfc3339(waits["at"].as_str().unwrap()).unwrap();
     assert_eq!(at.timestamp_millis(), due.0);
     let expected = serde_json::json!({
-        "for": "retry", "attempt": 2, "tries": 3, "questions": 4, "code": 15,
+        "for": "retry", "attempt": 2, "tries": 3, "questions": 4, "code": 15, "by": "",
         "since": "2030-01-01T00:00:00.000Z", "send_by": "2030-01-02T00:00:00.000Z",
     });
     assert_eq!(waits["fields"], expected);

@@ -217,6 +217,136 @@ async fn a_message_belongs_to_the_connector_that_took_it() {
     world.ends_clean().await;
 }
 
+fn left_to_receipt(positions: std::ops::Range<u8>) -> Vec<MessageOutcome> {
+    positions.map(|position| outcome(position, Outcome::LeftToReceipt)).collect()
+}
+
+fn unknown(position: u8) -> Vec<MessageOutcome> {
+    vec![outcome(position, Outcome::Unknown)]
+}
+
+/// The routes were changed in the middle of a chunk: whoever had a message first, took it or may
+/// have it, pushes of its own, and only these count.
+#[tokio::test]
+async fn two_connectors_share_a_chunk() {
+    let world = World::new().await;
+    let (chunk, late) = (chunk_id(0), chunk_id(1));
+    let others = |chunk| {
+        [
+            samples::outcomes_by("second", chunk, 4, 1, taken(2..3)),
+            samples::outcomes_by("second", chunk, 4, 1, left_to_receipt(3..4)),
+        ]
+    };
+    let firsts = |chunk| [outcomes(chunk, 4, 1, taken(0..1)), outcomes(chunk, 4, 1, left_to_receipt(1..2))];
+    for chunk in [chunk, late] {
+        world.hold(chunk, 4, 4).await;
+    }
+    let all = [(0, Delivered), (1, Undelivered), (2, Delivered), (3, Delivered)];
+    // Of one before the attempts are known, of the other after it; each tells of all messages.
+    let early = ["second", "magfa", "forged"].map(|by| pushed(by, late, &all));
+    assert_eq!(world.flush(RECEIPTS, &early).await.pending, 3);
+    world.flush(ATTEMPTS, &firsts(chunk)).await;
+    world.flush(ATTEMPTS, &others(chunk)).await;
+    world.flush(ATTEMPTS, &[others(late), firsts(late)].concat()).await;
+    let foreign = |stored: &Stored| {
+        ["forged", "magfa", "second"].map(|by| stored.foreign.get(by).copied().unwrap_or_default())
+    };
+    for stored in [
+        matched(&world, &[late]).await,
+        world.flush(RECEIPTS, &["forged", "magfa", "second"].map(|by| pushed(by, chunk, &all))).await,
+    ] {
+        assert_eq!((stored.settled, stored.refunded, stored.late), (Money::new(3_000), Money::new(1_000), 0));
+        assert_eq!(foreign(&stored), [4, 2, 2]);
+    }
+    for chunk in [chunk, late] {
+        assert_eq!(world.statuses(chunk).await, "delivered undelivered delivered delivered");
+    }
+    world.ends_clean().await;
+}
+
+/// A message that was left to its receipt has no id of the operator's; should its id come after
+/// all, it is stored, too.
+#[tokio::test]
+async fn an_id_that_comes_later_is_kept() {
+    let world = World::new().await;
+    let chunk = chunk_id(0);
+    world.hold(chunk, 2, 2).await;
+    world.flush(ATTEMPTS, &[outcomes(chunk, 2, 1, left_to_receipt(0..1))]).await;
+    world.flush(ATTEMPTS, &[outcomes(chunk, 2, 1, taken(0..2))]).await;
+    let ids: Vec<String> = world.operator_ids(chunk).await.into_iter().map(|(_, ids)| ids).collect();
+    assert_eq!(ids, ["op-0\nop-1", ""]);
+    world.flush(RECEIPTS, &[pushed("magfa", chunk, &[(0, Delivered), (1, Delivered)])]).await;
+    world.ends_clean().await;
+}
+
+/// It may wait for hours to be looked up (its connector stands still, say), and the operator
+/// says that it delivered it.
+#[tokio::test]
+async fn a_delivery_of_what_is_unknown_settles_at_once() {
+    let world = World::new().await;
+    let chunk = chunk_id(0);
+    world.hold(chunk, 3, 3).await;
+    world.flush(ATTEMPTS, &[outcomes(chunk, 3, 1, unknown(0))]).await;
+    // Others decide nothing; that it failed waits, and so does what nobody is known to have.
+    assert_eq!(world.flush(RECEIPTS, &[pushed("second", chunk, &[(0, Delivered)])]).await.pending, 1);
+    let heard = [(0, Delivered), (1, Delivered)];
+    let stored = world.flush(RECEIPTS, &[pushed("magfa", chunk, &heard)]).await;
+    assert_eq!((stored.settled, stored.pending), (Money::new(1_000), 1));
+    let (stored, _) = match_all(world.pool(), 0, &world.means()).await.unwrap();
+    assert_eq!((stored.foreign["second"], stored.late), (1, 0));
+    assert_eq!(world.statuses(chunk).await, "delivered queued queued");
+
+    // The delivery was there first, and is found when the attempt is.
+    world.flush(ATTEMPTS, &[outcomes(chunk, 3, 1, unknown(1))]).await;
+    assert_eq!(match_all(world.pool(), 0, &world.means()).await.unwrap().0.settled, Money::new(1_000));
+
+    // That it failed decides nothing as long as another attempt may follow.
+    world.flush(ATTEMPTS, &[outcomes(chunk, 3, 1, unknown(2))]).await;
+    assert_eq!(world.flush(RECEIPTS, &[pushed("magfa", chunk, &[(2, Undelivered)])]).await.pending, 1);
+    assert_eq!(world.statuses(chunk).await, "delivered delivered queued");
+
+    // Looked up at last: never seen, it says, and others take what it says it delivered. What
+    // they say is late; the customer pays once. The third failed by an attempt that is over.
+    let never = (0..3).map(|position| outcome(position, Outcome::NotSent)).collect();
+    world.flush(ATTEMPTS, &[outcomes(chunk, 3, 1, never)]).await;
+    let ready =
+        world.flush(ATTEMPTS, &[samples::outcomes_by("second", chunk, 3, 2, taken(0..3))]).await.ready;
+    assert_eq!(matched(&world, &ready).await.foreign["magfa"], 1);
+    let theirs = [(0, Undelivered), (1, Delivered), (2, Delivered)];
+    let stored = world.flush(RECEIPTS, &[pushed("second", chunk, &theirs)]).await;
+    assert_eq!((stored.settled, stored.refunded, stored.late), (Money::new(1_000), Money::ZERO, 1));
+    assert_eq!(
+        (world.statuses(chunk).await.as_str(), world.money().await),
+        ("delivered delivered delivered", (7_000, 0))
+    );
+    world.ends_clean().await;
+}
+
+/// Whichever comes first, the delivery or the attempt of another that closes the message, it
+/// ends as delivered: the operator may have had it.
+#[tokio::test]
+async fn a_delivery_of_an_earlier_attempt_counts_whenever_it_comes() {
+    let world = World::new().await;
+    let (before, after) = (chunk_id(0), chunk_id(1));
+    let attempts = |chunk| {
+        let never = outcomes(chunk, 1, 1, vec![outcome(0, Outcome::NotSent)]);
+        let second = samples::outcomes_by("second", chunk, 1, 2, taken(0..1));
+        [outcomes(chunk, 1, 1, unknown(0)), never, second]
+    };
+    for chunk in [before, after] {
+        world.hold(chunk, 1, 1).await;
+    }
+    world.flush(ATTEMPTS, &attempts(after)).await;
+    let delivered = [before, after].map(|chunk| pushed("magfa", chunk, &[(0, Delivered)]));
+    world.flush(RECEIPTS, &delivered).await;
+    let ready = world.flush(ATTEMPTS, &attempts(before)).await.ready;
+    matched(&world, &ready).await;
+    for chunk in [before, after] {
+        assert_eq!(world.statuses(chunk).await, "delivered");
+    }
+    world.ends_clean().await;
+}
+
 /// What goes on waiting must not keep the others from being found, not even of its own chunk.
 #[tokio::test]
 async fn all_that_waits_is_looked_through() {

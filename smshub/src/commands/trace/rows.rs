@@ -159,7 +159,8 @@ impl Rows {
         .await?;
         for (attempt, connector, positions, ids) in rows {
             let Some(at) = positions.iter().position(|position| *position == wanted.index) else { continue };
-            let id = ids.lines().nth(at).unwrap_or_default();
+            // The row may only say by which connector it went.
+            let Some(id) = ids.lines().nth(at).filter(|id| !id.is_empty()) else { continue };
             let fields =
                 vec![("connector", json!(connector)), ("attempt", json!(attempt)), ("id", json!(id))];
             self.add(None, Kind::OperatorId, "chunk_operator_ids", fields);
