@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read() {
-        let now = Answered::now(MessageId::new(7).unwrap(), Duration::from_millis(5));
+        let now = Answered::now(MessageId::new(700).unwrap(), Duration::from_millis(5));
         assert_eq!(now.answered_us - now.due_us, 5_000);
         let other = Answered { id: MessageId::new(i64::MAX).unwrap(), due_us: 1, answered_us: 2 };
         let file = tempfile::NamedTempFile::new().unwrap();

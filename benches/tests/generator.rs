@@ -56,7 +56,7 @@ async fn single(State(gateway): Shared, Json(body): Json<Value>) -> (StatusCode,
     assert_eq!(body["lane"], "express");
     let mut gateway = gateway.lock().unwrap();
     gateway.singles += 1;
-    (StatusCode::ACCEPTED, Json(json!({"id": gateway.singles.to_string(), "price": 1_500})))
+    (StatusCode::ACCEPTED, Json(json!({"id": (gateway.singles << 8).to_string(), "price": 1_500})))
 }
 
 /// An operator that has seen a fault and three look-ups in each call.
@@ -169,7 +169,7 @@ async fn when_express_messages_were_due_and_answered_is_written() {
     let mut ids: Vec<i64> = lines.iter().map(|line| line[0]).collect();
     ids.sort_unstable();
     assert!(!ids.is_empty());
-    assert_eq!(ids, (1..=gateway.lock().unwrap().singles).collect::<Vec<_>>());
+    assert_eq!(ids, (1..=gateway.lock().unwrap().singles).map(|single| single << 8).collect::<Vec<_>>());
     assert!(lines.iter().all(|line| line[1] <= line[2] && line[2] - line[1] < 60_000_000), "{lines:?}");
 }
 

@@ -183,10 +183,25 @@ impl Gateway {
             if passed >= 2 && self.everything_is_recorded().await {
                 return;
             }
-            let (out, err) = (String::from_utf8_lossy(&audit.stdout), String::from_utf8_lossy(&audit.stderr));
-            assert!(Instant::now() < deadline, "not at rest after {limit:?}:\n{out}{err}");
+            if Instant::now() >= deadline {
+                let (out, err) =
+                    (String::from_utf8_lossy(&audit.stdout), String::from_utf8_lossy(&audit.stderr));
+                panic!("not at rest after {limit:?}:\n{out}{err}{}", self.one_under_way().await);
+            }
             tokio::time::sleep(Duration::from_millis(50)).await; // a look, not a hope: see the deadline
         }
+    }
+
+    /// What is known of a message that has not come to its end.
+    async fn one_under_way(&self) -> String {
+        let one: Option<i64> = sqlx::query_scalar(
+            "select chunk_id + n from hold, generate_series(0, paid - 1) n
+             where get_bit(settled | voided, n) = 0 limit 1",
+        )
+        .fetch_optional(self.schema.pool())
+        .await
+        .expect("Postgres answers");
+        one.map(|id| self.must(&["trace", &id.to_string()])).unwrap_or_default()
     }
 
     async fn everything_is_recorded(&self) -> bool {

@@ -50,18 +50,18 @@ mod tests {
             let request = reqwest::Client::new().post(&url).basic_auth("demo/demo", Some("demo"));
             request.body(body.to_string()).send().await.unwrap();
         };
-        send(5).await;
+        send(500).await;
         operator.set_faults_json(br#"[{"fault":"error_500_before"}]"#).unwrap();
-        send(6).await;
+        send(600).await;
         server.abort();
 
         let id = |number| MessageId::new(number).unwrap();
-        let now = [5, 6, 7].map(|number| Answered::now(id(number), Duration::ZERO));
+        let now = [500, 600, 700].map(|number| Answered::now(id(number), Duration::ZERO));
         let mut journeys = Journeys::of(&now);
         read(&folder.path().join(FILE_NAME), &mut journeys).unwrap();
         let without_bytes: Vec<_> = journeys.not_joined();
         let without_bytes = without_bytes.iter().filter(|(_, missing)| missing.contains(&Moment::Bytes));
-        assert_eq!(without_bytes.map(|(id, _)| *id).collect::<Vec<_>>(), [id(7)]);
+        assert_eq!(without_bytes.map(|(id, _)| *id).collect::<Vec<_>>(), [id(700)]);
         assert!(read(Path::new("/nowhere/journal.bin"), &mut journeys).is_err());
     }
 }

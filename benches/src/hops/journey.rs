@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     fn id(number: i64) -> MessageId {
-        MessageId::new(number).unwrap()
+        MessageId::new(number << 8).unwrap()
     }
 
     fn answered(number: i64, due_us: i64, answered_us: i64) -> Answered {

@@ -101,7 +101,7 @@ mod tests {
 
     /// `n` messages a second apart; each moment of message `k` comes `k` ms after the one before.
     fn journeys(n: i64) -> Journeys {
-        let id = |number: i64| MessageId::new(number).unwrap();
+        let id = |number: i64| MessageId::new(number << 8).unwrap();
         let due = |number: i64| number * 1_000;
         let answered: Vec<Answered> = (1..=n)
             .map(|k| Answered { id: id(k), due_us: due(k) * 1_000, answered_us: (due(k) + 3) * 1_000 })
@@ -136,15 +136,15 @@ mod tests {
     #[test]
     fn what_could_not_be_joined_or_came_again_is_told() {
         let answered: Vec<Answered> = (1..=12)
-            .map(|k| Answered { id: MessageId::new(k).unwrap(), due_us: 0, answered_us: 0 })
+            .map(|k| Answered { id: MessageId::new(k << 8).unwrap(), due_us: 0, answered_us: 0 })
             .collect();
         let mut journeys = Journeys::of(&answered);
-        journeys.saw(MessageId::new(1).unwrap(), Moment::Submitted, 1);
-        journeys.saw(MessageId::new(1).unwrap(), Moment::Submitted, 1);
+        journeys.saw(MessageId::new(1 << 8).unwrap(), Moment::Submitted, 1);
+        journeys.saw(MessageId::new(1 << 8).unwrap(), Moment::Submitted, 1);
         let report = report("Hops", &journeys);
         for line in [
             "**12 of them could not be joined**",
-            "* 1: not found: billed appended, intent appended, bytes at the operator, outcome appended\n",
+            "* 256: not found: billed appended, intent appended, bytes at the operator, outcome appended\n",
             "* and 2 more",
             "| **2xx → bytes at the operator** | – | – | – | – |",
             "More than once for one message: submitted appended (1)",
