@@ -11,7 +11,7 @@ mod records;
 pub(crate) use doors::{Doors, Refused};
 pub(crate) use records::records;
 
-use domain::id::{ChunkId, MessageId};
+use domain::id::MessageId;
 
 /// Receipts in one call at most.
 pub(crate) const RECEIPTS_MAX: usize = 1_000;
@@ -28,9 +28,7 @@ pub(crate) struct Pushed {
     pub(crate) code: i16,
 }
 
-/// The message that may have this id. (Chunks' ids are positive, too: what stands below the
-/// first chunk belongs to none, and no reader of `sms.receipts` would take it.)
+/// The message that may have this id.
 pub(crate) fn message(id: i128) -> Option<MessageId> {
-    let message = i64::try_from(id).ok().and_then(MessageId::new)?;
-    ChunkId::new(message.chunk().get()).map(|_| message)
+    i64::try_from(id).ok().and_then(MessageId::new)
 }

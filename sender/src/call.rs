@@ -15,6 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use wire::attempt::{AttemptKind, IntentSlice, MessageOutcome, OutcomeSlice, SliceOf};
 
+/// A hold that lapsed may be renewed: it is looked at so often.
+const HELD_AGAIN: Duration = Duration::from_millis(100);
+
 /// What a call is made under.
 #[derive(Clone, Debug)]
 pub(crate) struct Hold {
@@ -63,12 +66,12 @@ pub(crate) enum Ended {
     },
     /// The operator could not be asked.
     NoAnswer(Leaving),
-    /// The operator that it went by is not configured any more.
-    NobodyToAsk(Leaving),
     /// The operator, or the hold, was not ready for the question: it does not count.
     AskLater(Leaving),
     /// The hold on the partition was over before the bytes went out.
     NotHeld(Vec<Leaving>),
+    /// The hold is over for good: whoever holds the partition sees to it.
+    Over,
     /// The producer broke: the partition starts over.
     Broken,
 }
@@ -91,31 +94,38 @@ impl Line {
 
     /// Makes a call.
     pub(crate) async fn call(&self, hold: &Hold, messages: Vec<Leaving>) -> Ended {
-        let intent =
-            AttemptKind::Intent { connector: self.route.connector.name.clone(), slices: intents(&messages) };
+        let connector = &self.route.connector;
+        let intent = AttemptKind::Intent { connector: connector.name.clone(), slices: intents(&messages) };
         if let Err(error) = self.record(hold, intent).await {
+            connector.unused();
             return broken(&error);
         }
         // The last check before what cannot be undone.
         if !hold.lease.holds() {
+            connector.unused();
             return Ended::NotHeld(messages);
         }
-        // Kafka may have taken its time. What is late by now expires, the rest goes again.
+        // Kafka may have taken its time: what is late by now is not sent any more, and expires.
         let now = self.database_now();
-        if messages.iter().any(|message| message.chunk.send_by <= now) {
-            let not_sent = (Outcome::NotSent, 0, String::new());
-            let outcomes = messages.iter().map(|message| (message, not_sent.clone())).collect();
-            return self.write(hold, &self.route.connector.name, outcomes).await;
-        }
-        let outgoing: Vec<Outgoing<'_>> = messages.iter().filter_map(outgoing).collect();
-        let sent = self.route.magfa.send(&outgoing).await;
-        self.route.connector.heard(signal(&sent));
-        let outcomes = messages.iter().zip(sent).map(|(message, sent)| (message, outcome_of(sent))).collect();
-        self.write(hold, &self.route.connector.name, outcomes).await
+        let (late, in_time): (Vec<_>, Vec<_>) =
+            messages.iter().partition(|message| message.chunk.send_by <= now);
+        let outgoing: Vec<Outgoing<'_>> = in_time.iter().copied().filter_map(outgoing).collect();
+        let sent = if outgoing.is_empty() {
+            connector.unused();
+            Vec::new()
+        } else {
+            let sent = self.route.magfa.send(&outgoing).await;
+            connector.heard(signal(&sent));
+            sent
+        };
+        let outcomes = in_time.into_iter().zip(sent.into_iter().map(outcome_of));
+        let not_sent = late.into_iter().map(|message| (message, (Outcome::NotSent, 0, String::new())));
+        self.write(hold, &connector.name, outcomes.chain(not_sent).collect()).await
     }
 
     /// Writes closing outcomes that need no call, of messages that went by `connector`. They
-    /// count for every later holder, so only the holder writes them.
+    /// count for every later holder, so only the holder writes them; and nothing else follows
+    /// for these messages, so a holder that is not one for a moment waits.
     pub(crate) async fn end(
         &self,
         hold: &Hold,
@@ -123,8 +133,11 @@ impl Line {
         messages: Vec<Leaving>,
         outcome: Outcome,
     ) -> Ended {
-        if !hold.lease.holds() {
-            return Ended::NotHeld(messages);
+        while !hold.lease.holds() {
+            if hold.lease.is_over() {
+                return Ended::Over;
+            }
+            tokio::time::sleep(HELD_AGAIN).await;
         }
         let outcomes = messages.iter().map(|message| (message, (outcome, 0, String::new()))).collect();
         self.write(hold, connector, outcomes).await
@@ -137,19 +150,24 @@ impl Line {
 
     /// Asks the operator that a message of unknown outcome went by what became of it.
     pub(crate) async fn look_up(&self, hold: &Hold, message: Leaving) -> Ended {
-        let id = message.chunk.id.message(message.position);
-        let Some(link) = self.link(message.elsewhere.as_deref()) else { return Ended::NobodyToAsk(message) };
-        let found = link.magfa.look_up(id).await;
-        link.connector.heard_question(match &found {
+        let Some(link) = self.link(message.elsewhere.as_deref()) else { return Ended::AskLater(message) };
+        let asked_at = clock::boot_ms();
+        let found = link.magfa.look_up(message.chunk.id.message(message.position)).await;
+        link.connector.heard_look_up(match &found {
             LookUp::Said(Class::Stop, code) => Signal::RefusesUs(*code),
             LookUp::Said(Class::Throttle, _) => Signal::TooMuch,
             LookUp::NoAnswer => Signal::NoAnswer,
             LookUp::Known(_) | LookUp::NeverSeen | LookUp::Said(..) => Signal::Answered,
         });
+        let took_ms = clock::boot_ms() - asked_at;
         let outcome = match found {
             LookUp::Known(operator_id) => (Outcome::Taken, 0, operator_id),
-            LookUp::NeverSeen if !link.connector.is_believed() => return Ended::AskLater(message),
-            LookUp::NeverSeen => (Outcome::NotSent, 0, String::new()),
+            LookUp::NeverSeen if !link.connector.is_believed(took_ms) => return Ended::AskLater(message),
+            LookUp::NeverSeen if link.connector.remembers(self.since_attempt(&message)) => {
+                (Outcome::NotSent, 0, String::new())
+            }
+            // It may have forgotten it.
+            LookUp::NeverSeen => (Outcome::LeftToReceipt, 0, String::new()),
             // The question was refused: that says nothing of the message.
             LookUp::Said(Class::Stop | Class::Throttle, _) => return Ended::AskLater(message),
             LookUp::Said(..) | LookUp::NoAnswer => return Ended::NoAnswer(message),
@@ -158,6 +176,13 @@ impl Line {
             return Ended::AskLater(message);
         }
         self.write(hold, &link.connector.name, vec![(&message, outcome)]).await
+    }
+
+    /// How long ago it was attempted, in milliseconds. Where that is not known, it was not
+    /// before it was made.
+    fn since_attempt(&self, message: &Leaving) -> i64 {
+        let attempted_at = message.attempted_at.max(message.chunk.created_at);
+        self.database_now().0.saturating_sub(attempted_at.0)
     }
 
     async fn record(&self, hold: &Hold, kind: AttemptKind) -> Result<i64, Broken> {

@@ -6,6 +6,9 @@ use platform::kafka::consumer::ConsumerLimits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Octets of a connector's name at most.
+const NAME_OCTETS_MAX: usize = 32;
+
 /// Settings of the sender.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,6 +121,8 @@ pub struct ConnectorLimits {
     pub messages_per_second: u32,
     /// Look-ups of unknown outcomes a second, for each process.
     pub look_ups_per_second: u32,
+    /// How long after it took a message the operator can be asked about it, in seconds.
+    pub remembers_s: u32,
     /// Calls in a row without an answer before it is only probed.
     pub breaker_failures: u32,
     /// How long it is left alone before the first probe, in milliseconds; doubled each time
@@ -132,6 +137,7 @@ impl Default for ConnectorLimits {
         ConnectorLimits {
             messages_per_second: 0,
             look_ups_per_second: 50,
+            remembers_s: 86_400,
             breaker_failures: 5,
             breaker_first_ms: 1_000,
             breaker_longest_ms: 30_000,
@@ -149,6 +155,7 @@ impl ConnectorLimits {
         let key = |setting: &str| key(&format!("limits.{setting}"));
         violations.check(check_range(&key("messages_per_second"), self.messages_per_second, 0..=1_000_000));
         violations.check(check_range(&key("look_ups_per_second"), self.look_ups_per_second, 1..=10_000));
+        violations.check(check_range(&key("remembers_s"), self.remembers_s, 60..=2_592_000));
         violations.check(check_range(&key("breaker_failures"), self.breaker_failures, 1..=1_000));
         violations.check(check_range(&key("breaker_first_ms"), self.breaker_first_ms, 50..=60_000));
         let longest = self.breaker_first_ms..=3_600_000;
@@ -201,6 +208,12 @@ impl Settings {
         }
         for (name, connector) in &self.connectors {
             let key = |setting: &str| format!("sender.connectors.{name}.{setting}");
+            // It stands in records and rows.
+            let plain = |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'_';
+            if !(1..=NAME_OCTETS_MAX).contains(&name.len()) || !name.bytes().all(plain) {
+                let expected = "a name of 1 to 32 small letters, digits and underscores";
+                violations.check(Err(Violation::new(format!("sender.connectors.{name}"), expected)));
+            }
             violations.check(check_range(&key("call_messages"), connector.call_messages, 1..=100));
             violations.check(check_range(&key("call_timeout_ms"), connector.call_timeout_ms, 100..=60_000));
             connector.limits.check(&key, violations);

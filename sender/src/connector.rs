@@ -2,7 +2,7 @@
 //! says what it is given. Sockets are not shared: each lane has its own.
 
 use crate::config::ConnectorLimits;
-use crate::gate::{BreakerLimits, Gate, Signal, State};
+use crate::gate::{BreakerLimits, Gate, Rate, Signal, State};
 use domain::lane::Lane;
 use platform::health::Health;
 use platform::ownership::clock;
@@ -14,24 +14,25 @@ pub(crate) const STOPPED: &str = "connector_stopped";
 /// Alarm: calls had no answer, and the operator is only probed.
 const UNREACHABLE: &str = "connector_unreachable";
 
+/// An answer that took longer than this part of what a call may take is none of an operator that
+/// reads what it is sent as it comes.
+const PROMPT_PART: i64 = 4;
+
 /// One link.
 pub(crate) struct Connector {
     /// Its name in the settings.
     pub(crate) name: String,
     gate: Mutex<Gate>,
-    look_ups: Mutex<LookUps>,
+    /// How fast it is asked, which lanes share as they share its rate.
+    look_ups: Mutex<Rate>,
+    look_ups_per_second: u32,
     /// How long a call may take, in milliseconds.
     call_timeout_ms: i64,
+    /// How long the operator knows what it took, in milliseconds.
+    remembers_ms: i64,
     /// Chunks that are ready, by lane.
     backlog: [AtomicUsize; 3],
     health: Health,
-}
-
-/// How many look-ups may still be made in this second.
-struct LookUps {
-    per_second: u32,
-    since: i64,
-    made: u32,
 }
 
 /// How a link stands, for other processes and people.
@@ -58,7 +59,9 @@ impl Connector {
             name: name.to_owned(),
             gate: Mutex::new(Gate::new(breaker, now)),
             call_timeout_ms: ms(call_timeout_ms),
-            look_ups: Mutex::new(LookUps { per_second: limits.look_ups_per_second, since: now, made: 0 }),
+            look_ups: Mutex::new(Rate::new(f64::from(limits.look_ups_per_second), now)),
+            look_ups_per_second: limits.look_ups_per_second,
+            remembers_ms: i64::from(limits.remembers_s) * 1_000,
             backlog: Default::default(),
             health: health.clone(),
         }
@@ -85,27 +88,60 @@ impl Connector {
         if before.0 != after.0 {
             self.tell_stopped(after.0);
         }
-        self.tell_breaker(before.1, after.1);
+        self.tell_breaker(&self.name, before.1, after.1);
     }
 
-    /// A look-up or a poll has ended so.
-    pub(crate) fn heard_question(&self, signal: Signal) {
-        self.gate().heard_question(signal, clock::boot_ms());
+    /// A look-up has ended so.
+    pub(crate) fn heard_look_up(&self, signal: Signal) {
+        let (before, after) = {
+            let mut gate = self.gate();
+            let before = gate.look_ups();
+            gate.heard_look_up(signal, clock::boot_ms());
+            (before, gate.look_ups())
+        };
         if let Signal::RefusesUs(code) = signal {
             tracing::warn!(connector = self.name, code, "the operator refuses to be asked");
         }
+        self.tell_breaker(&format!("{}/look_ups", self.name), before, after);
     }
 
-    /// Whether questions about messages go, and not only probes.
-    pub(crate) fn answers_questions(&self) -> bool {
+    /// A poll was answered, or not.
+    pub(crate) fn heard_poll(&self, answered: bool) {
+        let (before, after) = {
+            let mut gate = self.gate();
+            let before = gate.polls();
+            gate.heard_poll(answered, clock::boot_ms());
+            (before, gate.polls())
+        };
+        self.tell_breaker(&format!("{}/polls", self.name), before, after);
+    }
+
+    /// The call that was admitted was not made: where it was a probe, another may be.
+    pub(crate) fn unused(&self) {
+        self.gate().unused(clock::boot_ms());
+    }
+
+    /// Whether nothing is sent until a person resumes it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.gate().stopped().is_some()
+    }
+
+    /// Whether look-ups go, and not only probes.
+    pub(crate) fn answers_look_ups(&self) -> bool {
         let gate = self.gate();
-        gate.stopped().is_none() && gate.questions().is_closed()
+        gate.stopped().is_none() && gate.look_ups().is_closed()
     }
 
-    /// Whether what it never saw will not come any more: after a silence, calls that it has
-    /// not read yet may still be in its buffers.
-    pub(crate) fn is_believed(&self) -> bool {
-        self.gate().answers_for(clock::boot_ms()) >= self.call_timeout_ms
+    /// Whether what it says it never saw, `took_ms` after it was asked, will not come any more:
+    /// behind a silence, calls that it has not read yet may still be in its buffers.
+    pub(crate) fn is_believed(&self, took_ms: i64) -> bool {
+        let silent = self.gate().answers_for(clock::boot_ms()) < self.call_timeout_ms;
+        !silent && took_ms <= self.call_timeout_ms / PROMPT_PART
+    }
+
+    /// Whether it would still know a message that it took so long ago.
+    pub(crate) fn remembers(&self, attempted_ms_ago: i64) -> bool {
+        attempted_ms_ago < self.remembers_ms
     }
 
     /// As the processes agreed: see [`Gate::agreed`].
@@ -121,14 +157,14 @@ impl Connector {
         }
     }
 
-    /// Whether a look-up may be made now. It is counted, and how it ended is to be reported.
-    pub(crate) fn admits_look_up(&self) -> bool {
-        let (now, mut look_ups) = (clock::boot_ms(), lock(&self.look_ups));
-        if now - look_ups.since >= 1_000 {
-            (look_ups.since, look_ups.made) = (now, 0);
+    /// Whether `lane` may make a look-up now. It is counted, and how it ended is to be reported.
+    pub(crate) fn admits_look_up(&self, lane: Lane) -> bool {
+        let now = clock::boot_ms();
+        let mut rate = lock(&self.look_ups);
+        let admitted = rate.permits(lane, 1, now) == 1 && self.gate().admits_look_up(now);
+        if admitted {
+            rate.take(lane, 1);
         }
-        let admitted = look_ups.made < look_ups.per_second && self.gate().admits_look_up(now);
-        look_ups.made += u32::from(admitted);
         admitted
     }
 
@@ -137,9 +173,14 @@ impl Connector {
         self.gate().admits_poll(clock::boot_ms())
     }
 
+    /// Whether they could be.
+    pub(crate) fn would_admit_poll(&self) -> bool {
+        self.gate().would_admit_poll(clock::boot_ms())
+    }
+
     /// Look-ups a second at most.
     pub(crate) fn look_ups_per_second(&self) -> u32 {
-        lock(&self.look_ups).per_second
+        self.look_ups_per_second
     }
 
     /// A lane has so many chunks ready.
@@ -176,13 +217,13 @@ impl Connector {
         }
     }
 
-    fn tell_breaker(&self, before: State, after: State) {
+    fn tell_breaker(&self, subject: &str, before: State, after: State) {
         match (before.is_closed(), after.is_closed()) {
             (true, false) => {
                 let detail = "calls have no answer: only single probes are sent until one has";
-                self.health.raise_alarm(UNREACHABLE, &self.name, detail);
+                self.health.raise_alarm(UNREACHABLE, subject, detail);
             }
-            (false, true) => self.health.clear_alarm(UNREACHABLE, &self.name),
+            (false, true) => self.health.clear_alarm(UNREACHABLE, subject),
             _ => {}
         }
     }

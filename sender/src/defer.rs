@@ -8,8 +8,8 @@ use domain::outcome::{Outcome, Refusal};
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
 
-/// Chunks whose time is over are taken in hand beside the bound, so many at once: they leave
-/// at once.
+/// Chunks whose time is over are taken in hand beside the bound, so many at a look: most of them
+/// leave at once.
 const EXPIRING_MAX: usize = 100;
 /// Orders carried out at once at most.
 const ORDERS_MAX: usize = 100;
@@ -59,16 +59,9 @@ impl LaneLoop {
         let desks = self.parts.values().filter_map(|part| part.desk.as_ref());
         let carried_out: Vec<i64> = desks.flat_map(|desk| desk.carried_out()).collect();
         let (lane, room) = (self.lane, self.settings.deferred_in_hand.saturating_sub(in_hand.len()));
-        let now = self.now().unix;
         let look = async |connection: &mut PgConnection| {
-            let mut rows = due(connection, lane, partitions, &in_hand, room + EXPIRING_MAX).await?;
-            let mut left = room;
-            rows.retain(|(_, row)| {
-                let fits = row.send_by <= now || left > 0;
-                left = left.saturating_sub(usize::from(fits));
-                fits
-            });
-            let orders = orders(connection, lane, partitions, &carried_out, ORDERS_MAX).await?;
+            let mut rows = due(connection, lane, partitions, &in_hand, room, EXPIRING_MAX).await?;
+            let orders = orders(connection, lane, partitions, &carried_out, room > 0, ORDERS_MAX).await?;
             let ordered: Vec<ChunkId> = orders.iter().map(|order| order.chunk).collect();
             if !ordered.is_empty() {
                 rows.extend(of_chunks(connection, &ordered).await?);

@@ -25,7 +25,7 @@ use waiting::Waiting;
 use wire::submitted::Chunk;
 
 /// Messages that expire together at most: one record of sms.attempts carries them.
-const EXPIRED_MAX: usize = 1_000;
+pub(crate) const EXPIRED_MAX: usize = 1_000;
 
 /// A record of sms.billed that is paid for.
 pub(crate) struct Paid {
@@ -52,6 +52,8 @@ pub(crate) struct Leaving {
     pub(crate) position: u8,
     /// The number of the attempt that is about to be made, or of the last one.
     pub(crate) attempt: u8,
+    /// When its last attempt was made.
+    pub(crate) attempted_at: UnixMillis,
     /// The connector of its last attempt, where that is another than the route of now.
     pub(crate) elsewhere: Option<Arc<str>>,
 }
@@ -225,7 +227,7 @@ impl Desk {
                     break;
                 }
                 left.remove(position);
-                call.push(work.attempt(position));
+                call.push(work.attempt(position, now));
             }
             if !left.is_empty() {
                 self.ready.put_back(account, id, left);

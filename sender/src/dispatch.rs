@@ -2,7 +2,7 @@
 
 use crate::call::{Ended, Heard};
 use crate::deferred::Why;
-use crate::desk::{Desk, Leaving, Now, Wait};
+use crate::desk::{Desk, EXPIRED_MAX, Leaving, Now, Wait};
 use crate::lane::{AFTER_FAILURE, CANNOT_BEGIN, Event, LaneLoop, What};
 use crate::magfa::{Class, class_of};
 use crate::retry::{ATTEMPTS_MAX, InVain, pause};
@@ -27,8 +27,8 @@ impl LaneLoop {
         let turns: Vec<i32> = later.chain(earlier).map(|(partition, _)| *partition).collect();
         for partition in &turns {
             self.look_again(*partition, now.boot);
-            self.wait_over(*partition, now);
         }
+        self.waiting_over(now);
         if now.boot - self.expired_at >= EXPIRE_EVERY_MS {
             self.expired_at = now.boot;
             turns.iter().for_each(|partition| self.expire(*partition, now));
@@ -99,7 +99,10 @@ impl LaneLoop {
             by_connector.entry(message.elsewhere.clone()).or_default().push(message);
         }
         let Some(part) = self.parts.get_mut(&partition) else { return };
-        for (elsewhere, messages) in by_connector {
+        let calls = by_connector.iter().flat_map(|(elsewhere, messages)| {
+            messages.chunks(EXPIRED_MAX).map(|messages| (elsewhere.clone(), messages.to_vec()))
+        });
+        for (elsewhere, messages) in calls {
             part.under_way += 1;
             let (hold, number) = (part.hold.clone(), part.number);
             let (line, events) = (Arc::clone(&self.line), self.events.clone());
@@ -183,15 +186,14 @@ impl LaneLoop {
                 }
             }
             Ended::NoAnswer(message) => self.no_answer(partition, message),
-            Ended::NobodyToAsk(message) => self.close(partition, vec![message], Outcome::LeftToReceipt),
             Ended::AskLater(message) => self.wait_after(partition, &message, Why::LookUp),
             // No bytes went out. Should the hold come back, or never have been lost, they are
             // tried again; else the owner takes the partition away.
             Ended::NotHeld(messages) => {
                 messages.iter().for_each(|message| self.wait_after(partition, message, Why::Retry));
             }
-            // The loop sees the broken producer and begins again.
-            Ended::Broken => {}
+            // The loop sees the broken producer and begins again, or loses the partition.
+            Ended::Broken | Ended::Over => {}
         }
     }
 

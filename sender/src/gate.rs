@@ -7,10 +7,10 @@ mod rate;
 mod throttle;
 
 pub(crate) use breaker::{BreakerLimits, State};
+pub(crate) use rate::Rate;
 
 use breaker::Breaker;
 use domain::lane::Lane;
-use rate::Rate;
 use throttle::Throttle;
 
 /// Messages are counted over so long, to know how fast an operator was fed, in milliseconds.
@@ -35,11 +35,12 @@ pub(crate) enum Signal {
 #[derive(Clone, Debug)]
 pub(crate) struct Gate {
     breaker: Breaker,
-    /// Of look-ups and polls: an operator may answer questions and take nothing, or the other
-    /// way round.
-    questions: Breaker,
-    /// When it last began to answer after a silence.
-    answers_since: i64,
+    /// An operator may answer questions and take nothing, or the other way round; and one kind
+    /// of questions and not the other.
+    look_ups: Breaker,
+    polls: Breaker,
+    /// When it was silent last, or began to answer after that.
+    silent_at: i64,
     throttle: Throttle,
     /// Nothing: as fast as it takes.
     rate: Option<Rate>,
@@ -60,8 +61,9 @@ impl Gate {
     pub(crate) fn new(limits: BreakerLimits, now: i64) -> Self {
         Gate {
             breaker: Breaker::new(limits),
-            questions: Breaker::new(limits),
-            answers_since: i64::MIN,
+            look_ups: Breaker::new(limits),
+            polls: Breaker::new(limits),
+            silent_at: i64::MIN,
             throttle: Throttle::new(None),
             rate: None,
             permitted_until: i64::MIN,
@@ -86,14 +88,25 @@ impl Gate {
     }
 
     /// Whether the operator may be asked what became of a message at `now`. How that ended is
-    /// to be reported to [`Gate::heard_question`].
+    /// to be reported to [`Gate::heard_look_up`].
     pub(crate) fn admits_look_up(&mut self, now: i64) -> bool {
-        self.agreed && self.stopped.is_none() && self.questions.admits(now)
+        self.agreed && self.stopped.is_none() && self.look_ups.admits(now)
     }
 
-    /// The same for receipts. Whether it takes messages from us does not matter.
+    /// The same for receipts, with [`Gate::heard_poll`]. Whether it takes messages from us does
+    /// not matter.
     pub(crate) fn admits_poll(&mut self, now: i64) -> bool {
-        self.questions.admits(now)
+        self.polls.admits(now)
+    }
+
+    /// Whether receipts could be asked for at `now`.
+    pub(crate) fn would_admit_poll(&self, now: i64) -> bool {
+        self.polls.would_admit(now)
+    }
+
+    /// The call that was admitted was not made.
+    pub(crate) fn unused(&mut self, now: i64) {
+        self.breaker.unused(now);
     }
 
     /// Whether it was agreed on, is not stopped, and what is permitted has not lapsed.
@@ -116,7 +129,10 @@ impl Gate {
     /// A call has ended so.
     pub(crate) fn heard(&mut self, signal: Signal, now: i64) {
         match signal {
-            Signal::NoAnswer => return self.breaker.failed(now),
+            Signal::NoAnswer => {
+                self.breaker.failed(now);
+                return self.is_silent(self.breaker.state(), now);
+            }
             Signal::Answered => {}
             Signal::TooMuch => {
                 self.count(now);
@@ -125,29 +141,40 @@ impl Gate {
             }
             Signal::RefusesUs(code) => self.stopped = Some(code),
         }
-        if !self.breaker.state().is_closed() {
-            self.answers_since = now;
-        }
+        self.is_silent(self.breaker.state(), now);
         self.breaker.answered();
     }
 
-    /// A question has ended so. An answer to it says nothing of calls: they have a breaker of
-    /// their own. Refused questions are repeated as seldom as those without an answer.
-    pub(crate) fn heard_question(&mut self, signal: Signal, now: i64) {
+    /// A look-up has ended so. An answer to it says nothing of calls. Refused questions are
+    /// repeated as seldom as those without an answer.
+    pub(crate) fn heard_look_up(&mut self, signal: Signal, now: i64) {
+        self.is_silent(self.look_ups.state(), now);
         match signal {
-            Signal::NoAnswer | Signal::TooMuch | Signal::RefusesUs(_) => self.questions.failed(now),
-            Signal::Answered => {
-                if !self.questions.state().is_closed() {
-                    self.answers_since = now;
-                }
-                self.questions.answered();
-            }
+            Signal::NoAnswer | Signal::TooMuch | Signal::RefusesUs(_) => self.look_ups.failed(now),
+            Signal::Answered => self.look_ups.answered(),
+        }
+        if signal == Signal::NoAnswer {
+            self.is_silent(self.look_ups.state(), now);
         }
     }
 
-    /// For how long it has answered since it was silent, in milliseconds.
+    /// A poll has ended so.
+    pub(crate) fn heard_poll(&mut self, answered: bool, now: i64) {
+        if answered { self.polls.answered() } else { self.polls.failed(now) }
+    }
+
+    /// It has not answered in a row, or only now does again: calls that it has not read yet may
+    /// be in its buffers. Without failures in a row a silence would never end: some calls are
+    /// always lost.
+    fn is_silent(&mut self, state: State, now: i64) {
+        if !state.is_closed() {
+            self.silent_at = now;
+        }
+    }
+
+    /// For how long it has not been silent, in milliseconds.
     pub(crate) fn answers_for(&self, now: i64) -> i64 {
-        now.saturating_sub(self.answers_since)
+        now.saturating_sub(self.silent_at)
     }
 
     /// The processes agreed: it is stopped for this code, or not, and this process's part of
@@ -169,9 +196,14 @@ impl Gate {
         self.breaker.state()
     }
 
-    /// The state of its breaker of questions.
-    pub(crate) fn questions(&self) -> State {
-        self.questions.state()
+    /// The state of its breaker of look-ups.
+    pub(crate) fn look_ups(&self) -> State {
+        self.look_ups.state()
+    }
+
+    /// The state of its breaker of polls.
+    pub(crate) fn polls(&self) -> State {
+        self.polls.state()
     }
 
     /// Messages a second at `now`, where they are limited.

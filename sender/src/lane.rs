@@ -89,6 +89,16 @@ pub(crate) struct Stored {
     pub(crate) point: i64,
 }
 
+impl Stored {
+    /// What these positions of a partition say of the two topics, and the epoch they are of.
+    pub(crate) fn of(positions: &[Position], billed: &str, attempts: &str) -> Option<(Self, i64)> {
+        let find = |topic: &str| positions.iter().find(|position| position.topic == topic);
+        let (billed, attempts) = (find(billed)?, find(attempts)?);
+        let (frontier, last_source) = (billed.next_offset, billed.last_source);
+        Some((Stored { frontier, last_source, point: attempts.next_offset }, billed.epoch))
+    }
+}
+
 /// Everything one lane's sending needs and holds.
 pub(crate) struct LaneLoop {
     pub(crate) common: Common,
@@ -109,6 +119,8 @@ pub(crate) struct LaneLoop {
     pub(crate) questions: usize,
     /// The partition that was served last: the next one's turn comes first.
     pub(crate) served_last: i32,
+    /// The partition that was asked about last.
+    pub(crate) asked_last: i32,
     pub(crate) stored_at: i64,
     /// When was last looked for what expires, what is due in the table, and how much is there.
     pub(crate) expired_at: i64,
@@ -151,6 +163,7 @@ impl LaneLoop {
             calls: 0,
             questions: 0,
             served_last: -1,
+            asked_last: -1,
             stored_at: clock::boot_ms(),
             expired_at: 0,
             looked_at: 0,
@@ -214,16 +227,9 @@ impl LaneLoop {
     }
 
     fn begin(&mut self, lease: Lease, positions: &[Position]) {
-        let find = |topic: &str| positions.iter().find(|position| position.topic == topic);
-        let (Some(billed), Some(attempts)) = (find(&self.topic_billed), find(&self.topic_attempts)) else {
-            return;
-        };
-        let stored = Stored {
-            frontier: billed.next_offset,
-            last_source: billed.last_source,
-            point: attempts.next_offset,
-        };
-        self.begin_at(lease, stored);
+        if let Some((stored, _)) = Stored::of(positions, &self.topic_billed, &self.topic_attempts) {
+            self.begin_at(lease, stored);
+        }
     }
 
     /// Writes the fence and reads what was attempted, beside the loop.
@@ -251,7 +257,7 @@ impl LaneLoop {
         let pool = self.common.pools.lane(self.lane).clone();
         tokio::spawn(async move {
             let Hold { lease, generation } = hold;
-            let began = reader.begin(&writer, &pool, generation, &lease, stored).await;
+            let began = reader.begin(&writer, &pool, generation, &lease).await;
             if began.is_err() {
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
@@ -281,6 +287,7 @@ impl LaneLoop {
         part.look_up_at = clock::boot_ms() + i64::try_from(grace).unwrap_or(i64::MAX) + 1_000;
         part.look_again_due = began.scan.has_open();
         part.fence = began.fence;
+        part.stored = began.stored;
         let Stored { frontier, last_source, .. } = part.stored;
         let look_up_at = part.look_up_at;
         let route = Arc::from(self.line.route.connector.name.as_str());

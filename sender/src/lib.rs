@@ -78,10 +78,9 @@ const CHANGES_MAX: usize = 128;
 /// When a Kafka client, an HTTP client or a thread cannot be made.
 pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
     let mut loops = Vec::new();
-    let heard = Arc::new(Heard::new(common.pools.common().clone()));
     let connectors = all_connectors(common, settings);
     for lane in Lane::ALL {
-        let start = || start_lane(common, settings, lane, &connectors, Arc::clone(&heard), lifecycle);
+        let start = || start_lane(common, settings, lane, &connectors, lifecycle);
         loops.push(common.threads.start(lane, start)??);
     }
     let mut keeper = Keeper::new(common.pools.common(), &common.standing);
@@ -102,7 +101,6 @@ fn start_lane(
     settings: &Settings,
     lane: Lane,
     connectors: &BTreeMap<String, Arc<Connector>>,
-    heard: Arc<Heard>,
     lifecycle: &mut Lifecycle,
 ) -> anyhow::Result<RoleLoop> {
     let topic = common.topics.of(Stage::Billed, lane);
@@ -111,7 +109,7 @@ fn start_lane(
     lifecycle.spawn_thread(thread, Phase::Flush, move |stop| Ok(consumer.run(|| stop.is_requested())?))?;
     let (changes, receiver) = mpsc::channel(CHANGES_MAX);
     let (beat, held) = (Beat::new(), Held::default());
-    let line = Arc::new(line(common, settings, lane, connectors, heard)?);
+    let line = Arc::new(line(common, settings, lane, connectors)?);
     let poller = Poller::new(common, settings, lane, Arc::clone(&line), held.clone());
     let lane_loop = LaneLoop::new(common, settings, lane, records, receiver, beat.clone(), line, held);
     lifecycle.spawn(name, Phase::Flush, |stop| lane_loop.run(stop));
@@ -134,8 +132,8 @@ fn line(
     settings: &Settings,
     lane: Lane,
     connectors: &BTreeMap<String, Arc<Connector>>,
-    heard: Arc<Heard>,
 ) -> anyhow::Result<Line> {
+    let heard = Arc::new(Heard::new(common.pools.lane(lane).clone()));
     let connections = settings.calls_at_once + settings.questions_at_once;
     let mut links = BTreeMap::new();
     for (name, connector) in connectors {

@@ -17,16 +17,29 @@ const SILENT_AGAIN_MS: i64 = 10_000;
 type PutOff = BTreeMap<Option<Arc<str>>, i64>;
 
 impl LaneLoop {
-    /// What waited long enough: retries are ready, look-ups are made.
-    pub(crate) fn wait_over(&mut self, partition: i32, now: Now) {
-        let Some(part) = self.parts.get_mut(&partition).filter(|part| part.drained.is_none()) else { return };
-        let Some(desk) = part.desk.as_mut() else { return };
-        desk.retry_due(now.boot);
-        // Only the holder asks: what it hears closes messages for every later holder.
-        if part.look_again_due || part.looking_again || !part.hold.lease.holds() {
-            return;
-        }
+    /// What waited long enough: retries are ready, look-ups are made. Partitions take turns.
+    pub(crate) fn waiting_over(&mut self, now: Now) {
+        let (later, earlier) =
+            (self.parts.range(self.asked_last + 1..), self.parts.range(..=self.asked_last));
+        let turns: Vec<i32> = later.chain(earlier).map(|(partition, _)| *partition).collect();
+        // What came back for a route that is stopped would only keep others from coming back.
+        let stopped = self.line.route.connector.is_stopped();
+        let not_before = stopped.then(|| now.boot.saturating_add(self.silent_again_ms()));
         let mut put_off = PutOff::new();
+        for partition in turns {
+            let Some(part) = self.parts.get_mut(&partition).filter(|part| part.drained.is_none()) else {
+                continue;
+            };
+            let Some(desk) = part.desk.as_mut() else { continue };
+            desk.retry_due(now, not_before);
+            // Only the holder asks: what it hears closes messages for every later holder.
+            if !part.look_again_due && !part.looking_again && part.hold.lease.holds() {
+                self.look_ups_due(partition, now, &mut put_off);
+            }
+        }
+    }
+
+    fn look_ups_due(&mut self, partition: i32, now: Now, put_off: &mut PutOff) {
         let mut left = Vec::new();
         while self.questions < self.settings.questions_at_once {
             let Some(message) = self.desk(partition).and_then(|desk| desk.next_look_up(now.boot)) else {
@@ -37,7 +50,7 @@ impl LaneLoop {
             } else if self.admits(&message) {
                 self.look_up(partition, message);
             } else {
-                self.put_off(partition, &message, now, &mut put_off);
+                self.put_off(partition, &message, now, put_off);
             }
         }
         self.close(partition, left, Outcome::LeftToReceipt);
@@ -47,6 +60,7 @@ impl LaneLoop {
         let Some(part) = self.parts.get_mut(&partition) else { return };
         part.under_way += 1;
         self.questions += 1;
+        self.asked_last = partition;
         self.meters.look_ups.increment(1);
         let (hold, number) = (part.hold.clone(), part.number);
         let (line, events) = (Arc::clone(&self.line), self.events.clone());
@@ -56,26 +70,31 @@ impl LaneLoop {
         });
     }
 
-    /// Where nobody can be asked, or nobody told for long after it could have been sent, only a
-    /// receipt can tell.
+    /// Where nobody told for long after it could have been sent, only a receipt can tell.
     fn is_given_up(&self, message: &Leaving, now: Now) -> bool {
         let longest = i64::from(self.settings.look_up_longest_s) * 1_000;
-        self.line.link(message.elsewhere.as_deref()).is_none()
-            || now.unix >= message.chunk.send_by.plus(longest)
+        now.unix >= message.chunk.send_by.plus(longest)
     }
 
     fn admits(&self, message: &Leaving) -> bool {
         let link = self.line.link(message.elsewhere.as_deref());
-        link.is_some_and(|link| link.connector.admits_look_up())
+        link.is_some_and(|link| link.connector.admits_look_up(self.lane))
     }
 
-    /// Its turn comes when those before it have been asked, a second's worth each second.
+    /// Its turn comes when those before it have been asked, a second's worth each second. An
+    /// operator that is not configured may be in the settings of another process, or again in
+    /// ours: it is waited for like a silent one.
     fn put_off(&mut self, partition: i32, message: &Leaving, now: Now, put_off: &mut PutOff) {
-        let Some(link) = self.line.link(message.elsewhere.as_deref()) else { return };
-        let before = put_off.entry(message.elsewhere.clone()).or_insert(0);
-        let seconds = 1 + *before / i64::from(link.connector.look_ups_per_second().max(1));
-        *before += 1;
-        let after = if link.connector.answers_questions() { seconds * 1_000 } else { self.silent_again_ms() };
+        let link = self.line.link(message.elsewhere.as_deref());
+        let after = match link.filter(|link| link.connector.answers_look_ups()) {
+            Some(link) => {
+                let before = put_off.entry(message.elsewhere.clone()).or_insert(0);
+                let seconds = 1 + *before / i64::from(link.connector.look_ups_per_second().max(1));
+                *before += 1;
+                seconds * 1_000
+            }
+            None => self.silent_again_ms(),
+        };
         let wait = Wait { at: now.boot.saturating_add(after), why: Why::LookUp, code: 0 };
         if let Some(desk) = self.desk(partition) {
             desk.wait(message.chunk.id, message.position, wait);
@@ -90,7 +109,7 @@ impl LaneLoop {
     /// that answers nobody is not counted.
     pub(crate) fn no_answer(&mut self, partition: i32, message: Leaving) {
         let link = self.line.link(message.elsewhere.as_deref());
-        let silent = link.is_some_and(|link| !link.connector.answers_questions());
+        let silent = link.is_some_and(|link| !link.connector.answers_look_ups());
         let (max, after) = (self.settings.look_ups_max, self.settings.look_up_after_ms);
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         let silent_again = self.silent_again_ms();

@@ -7,6 +7,7 @@
 use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::outcome::Outcome;
+use domain::time::UnixMillis;
 use std::collections::HashMap;
 use std::sync::Arc;
 use wire::attempt::{Attempt, AttemptKind, Fences, IntentSlice, OutcomeSlice};
@@ -24,6 +25,15 @@ pub(crate) enum Stands {
     Closed,
 }
 
+/// By whom and when a message was attempted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempted {
+    /// The connector.
+    pub(crate) by: Arc<str>,
+    /// When the intent was written.
+    pub(crate) at: UnixMillis,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Message {
     /// The highest attempt of any intent, void ones too: numbers only grow.
@@ -35,8 +45,8 @@ struct Message {
 #[derive(Clone, Debug)]
 pub(crate) struct Past {
     messages: Vec<Message>,
-    /// Which messages had their last attempt by which connector.
-    by: Vec<(Arc<str>, Bits)>,
+    /// Which messages had their last attempt by which connector, and when.
+    by: Vec<(Attempted, Bits)>,
     /// The offset of the first intent of the chunk.
     pub(crate) first_intent: i64,
 }
@@ -54,19 +64,19 @@ impl Past {
         Past { messages: vec![untried; usize::from(size)], by: Vec::new(), first_intent: offset }
     }
 
-    /// The connector of the message's last attempt, where it has one.
-    pub(crate) fn by(&self, position: u8) -> Option<Arc<str>> {
-        self.by.iter().find(|(_, bits)| bits.contains(position)).map(|(by, _)| Arc::clone(by))
+    /// The message's last attempt, where it has one.
+    pub(crate) fn attempted(&self, position: u8) -> Option<Attempted> {
+        self.by.iter().find(|(_, bits)| bits.contains(position)).map(|(by, _)| by.clone())
     }
 
-    fn went_by(&mut self, connector: &Arc<str>, went: Bits) {
+    fn went(&mut self, attempted: &Attempted, went: Bits) {
         for (_, bits) in &mut self.by {
             *bits = bits.minus(went);
         }
         self.by.retain(|(_, bits)| !bits.is_empty());
-        match self.by.iter_mut().find(|(by, _)| by == connector) {
+        match self.by.iter_mut().find(|(by, _)| by == attempted) {
             Some((_, bits)) => *bits = bits.union(went),
-            None => self.by.push((Arc::clone(connector), went)),
+            None => self.by.push((attempted.clone(), went)),
         }
     }
 
@@ -102,8 +112,8 @@ impl Scan {
         match record.kind {
             AttemptKind::Fence => {}
             AttemptKind::Intent { connector, slices } => {
-                let connector = Arc::from(connector);
-                slices.iter().for_each(|slice| self.intent(offset, &connector, slice, void));
+                let attempted = Attempted { by: Arc::from(connector), at: record.at };
+                slices.iter().for_each(|slice| self.intent(offset, &attempted, slice, void));
             }
             AttemptKind::Outcomes { slices, .. } => {
                 slices.iter().for_each(|slice| self.outcomes(offset, slice, void));
@@ -148,11 +158,11 @@ impl Scan {
         self.chunks.values().any(|past| past.messages.iter().any(|message| message.stands == Stands::Open))
     }
 
-    fn intent(&mut self, offset: i64, connector: &Arc<str>, slice: &IntentSlice, void: bool) {
+    fn intent(&mut self, offset: i64, attempted: &Attempted, slice: &IntentSlice, void: bool) {
         let past =
             self.chunks.entry(slice.of.chunk).or_insert_with(|| Past::new(slice.of.chunk_size, offset));
         if !void {
-            past.went_by(connector, slice.bits);
+            past.went(attempted, slice.bits);
         }
         for position in slice.bits.iter() {
             let Some(message) = past.messages.get_mut(usize::from(position)) else { continue };
@@ -184,7 +194,6 @@ impl Scan {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use domain::time::UnixMillis;
     use wire::attempt::{MessageOutcome, SliceOf};
 
     fn chunk() -> ChunkId {

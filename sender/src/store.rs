@@ -58,7 +58,7 @@ impl LaneLoop {
         part.stored = now;
         part.flow.done_below(now.frontier);
         if let Some(desk) = part.desk.as_mut() {
-            part.stock.changed(desk.unsaved().rows.values());
+            part.stock.changed(&desk.unsaved().rows, &desk.unsaved().first);
             desk.saved();
         }
     }
@@ -85,7 +85,7 @@ impl LaneLoop {
         let mut changes = Changes::default();
         for partition in partitions {
             let Some(desk) = self.parts.get(&partition).and_then(|part| part.desk.as_ref()) else { continue };
-            let Unsaved { rows, orders } = desk.unsaved();
+            let Unsaved { rows, orders, .. } = desk.unsaved();
             for (chunk, row) in rows {
                 match row {
                     Some(row) => changes.keep.push((partition, row)),
@@ -135,18 +135,12 @@ impl LaneLoop {
                 read_positions(connection, Role::Sender, partition).await
             };
             let Ok(positions) = self.common.pools.lane(self.lane).within(positions).await else { return };
-            let find = |topic: &str| positions.iter().find(|position| position.topic == topic);
-            let (Some(billed), Some(attempts)) = (find(&self.topic_billed), find(&self.topic_attempts))
-            else {
+            let stood = Stored::of(&positions, &self.topic_billed, &self.topic_attempts);
+            let (Some((stored, epoch)), Some(part)) = (stood, self.parts.get_mut(&partition)) else {
                 continue;
             };
-            let Some(part) = self.parts.get_mut(&partition) else { continue };
-            if billed.epoch == part.hold.lease.epoch {
-                part.stored = Stored {
-                    frontier: billed.next_offset,
-                    last_source: billed.last_source,
-                    point: attempts.next_offset,
-                };
+            if epoch == part.hold.lease.epoch {
+                part.stored = stored;
             } else {
                 tracing::warn!(partition, "another epoch holds this partition: it is let go");
                 self.drop_part(partition);

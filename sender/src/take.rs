@@ -11,7 +11,7 @@ use platform::kafka::KafkaSettings;
 use platform::kafka::tail::Tail;
 use platform::kafka::tails::Tails;
 use platform::kafka::topics::{Stage, Topics};
-use platform::ownership::Lease;
+use platform::ownership::{Lease, Role, read_positions};
 use platform::postgres::Pool;
 use sqlx::PgConnection;
 use std::ops::Range;
@@ -20,6 +20,8 @@ use wire::attempt::{Attempt, AttemptKind};
 /// What a new holder knows.
 #[derive(Debug)]
 pub(crate) struct Began {
+    /// Where it begins.
+    pub(crate) stored: Stored,
     /// The offset of our fence in sms.attempts.
     pub(crate) fence: i64,
     /// What was written before it.
@@ -58,11 +60,18 @@ impl Reader {
         pool: &Pool,
         generation: Generation,
         lease: &Lease,
-        stored: Stored,
     ) -> anyhow::Result<Began> {
+        // Read anew: a commit whose acknowledgement was lost may have moved them on, and deleted
+        // rows of what they passed.
+        let (lane, partition) = (self.lane, lease.partition);
+        let positions =
+            async |connection: &mut PgConnection| read_positions(connection, Role::Sender, partition).await;
+        let positions = pool.within(positions).await?;
+        let (stored, epoch) = Stored::of(&positions, &self.billed, &self.attempts).context("no positions")?;
+        anyhow::ensure!(epoch == lease.epoch, "epoch {epoch} holds the partition");
         let point = stored.point;
         let fence = writer.attempt(generation, lease.partition, lease.epoch, AttemptKind::Fence).await?;
-        let (reader, partition) = (self.clone(), lease.partition);
+        let reader = self.clone();
         let read = move |tail: &Tail| {
             let scan = reader.read(tail, partition, point..fence + 1, Scan::default())?;
             let scan_until = tail.bounds(&reader.billed, partition)?.end;
@@ -70,14 +79,13 @@ impl Reader {
         };
         let (scan, scan_until) = self.tails.read(read).await?;
         let chunks: Vec<ChunkId> = scan.chunks().collect();
-        let (lane, partition) = (self.lane, lease.partition);
         let table = async |connection: &mut PgConnection| {
             let ahead = ahead(connection, lane, partition, stored.frontier).await?;
             Ok::<_, sqlx::Error>((of_chunks(connection, &chunks).await?, ahead))
         };
         let (rows, ahead) = pool.within(table).await?;
         let rows = rows.into_iter().map(|(_, row)| row).collect();
-        Ok(Began { fence, scan, scan_until, rows, ahead })
+        Ok(Began { stored, fence, scan, scan_until, rows, ahead })
     }
 
     /// Reads what was written behind our fence: a former holder's calls that were under way

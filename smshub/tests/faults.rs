@@ -34,8 +34,8 @@ impl World {
         let mut gateway = Gateway::new(Path::new(BINARY), &ledger::MIGRATIONS, operator()).await;
         gateway.set("SENDER__CONNECTORS__MAGFA__CALL_TIMEOUT_MS", "1000");
         gateway.set("SENDER__CONNECTORS__MAGFA__LIMITS__LOOK_UPS_PER_SECOND", "1000");
-        gateway.set("SENDER__CONNECTORS__MAGFA__LIMITS__BREAKER_FIRST_MS", "200");
-        gateway.set("SENDER__CONNECTORS__MAGFA__LIMITS__BREAKER_LONGEST_MS", "500");
+        gateway.set("SENDER__CONNECTORS__MAGFA__LIMITS__BREAKER_FIRST_MS", "50");
+        gateway.set("SENDER__CONNECTORS__MAGFA__LIMITS__BREAKER_LONGEST_MS", "100");
         gateway.set("SENDER__RETRY_FIRST_MS", "200");
         gateway.set("SENDER__RETRY_LONGEST_MS", "500");
         gateway.set("SENDER__TRIES_MAX", "100");

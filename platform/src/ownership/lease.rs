@@ -33,6 +33,11 @@ impl Lease {
             && !self.withdrawn.load(Ordering::Acquire)
     }
 
+    /// Whether it will never hold again: it was withdrawn, or the process was counted out.
+    pub fn is_over(&self) -> bool {
+        !self.is_of_this_term() || self.withdrawn.load(Ordering::Acquire)
+    }
+
     /// Another lease of the same term, not withdrawn.
     pub(super) fn fresh(&self) -> Lease {
         Lease { withdrawn: Arc::new(AtomicBool::new(false)), ..self.clone() }

@@ -1,5 +1,6 @@
 //! One chunk of which messages wait for long: what its row says. Pure.
 
+use crate::scan::Attempted;
 use bytes::Bytes;
 use domain::bits::Bits;
 use domain::id::ChunkId;
@@ -11,6 +12,7 @@ const VERSION: u8 = 2;
 /// Without connectors: messages went by the only route that there was.
 const VERSION_WITHOUT_CONNECTORS: u8 = 1;
 const MESSAGE_OCTETS: usize = 15;
+const ATTEMPTED_OCTETS: usize = 9;
 
 /// Why a message waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,8 +57,8 @@ pub(crate) struct Waiting {
     pub(crate) code: i16,
     /// Until when.
     pub(crate) due: UnixMillis,
-    /// The connector that is to be asked about it, where it waits for that.
-    pub(crate) by: Option<Arc<str>>,
+    /// Who is to be asked about it, and when it was given to them, where it waits for that.
+    pub(crate) attempted: Option<Attempted>,
 }
 
 /// A chunk that waits.
@@ -99,31 +101,30 @@ impl Row {
 }
 
 /// The messages as they are stored: the names of connectors, each behind its length, and of
-/// each message its octets and which of these it went by (zero: none).
+/// each message its octets, which of these it went by (zero: none), and when.
 pub(super) fn encode(messages: &[Waiting]) -> Vec<u8> {
     let mut names: Vec<&str> = Vec::new();
-    for by in messages.iter().filter_map(|message| message.by.as_deref()) {
-        if !names.contains(&by) {
-            names.push(by);
+    for attempted in messages.iter().filter_map(|message| message.attempted.as_ref()) {
+        if !names.contains(&&*attempted.by) {
+            names.push(&attempted.by);
         }
     }
-    let mut octets = Vec::with_capacity(2 + messages.len() * (MESSAGE_OCTETS + 1) + names.len() * 16);
-    octets.push(VERSION);
-    // A chunk has at most 256 messages, and hardly ever more than one connector.
-    names.truncate(usize::from(u8::MAX));
-    octets.push(u8::try_from(names.len()).unwrap_or(u8::MAX));
+    let mut octets = Vec::with_capacity(2 + messages.len() * (MESSAGE_OCTETS + ATTEMPTED_OCTETS));
+    // Settings bound the length of names, and a chunk has at most 256 messages.
+    octets.extend_from_slice(&[VERSION, u8::try_from(names.len()).unwrap_or(u8::MAX)]);
     for name in &names {
-        let name = name.get(..usize::from(u8::MAX)).unwrap_or(name);
         octets.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
         octets.extend_from_slice(name.as_bytes());
     }
     for message in messages {
-        let Waiting { position, attempt, tries, questions, why, code, due, by } = message;
+        let Waiting { position, attempt, tries, questions, why, code, due, attempted } = message;
         octets.extend_from_slice(&[*position, *attempt, *tries, *questions, why.code()]);
         octets.extend_from_slice(&code.to_be_bytes());
         octets.extend_from_slice(&due.0.to_be_bytes());
-        let by = by.as_deref().and_then(|by| names.iter().position(|name| *name == by));
+        let by =
+            attempted.as_ref().and_then(|attempted| names.iter().position(|name| **name == *attempted.by));
         octets.push(by.and_then(|by| u8::try_from(by + 1).ok()).unwrap_or(0));
+        octets.extend_from_slice(&attempted.as_ref().map_or(0, |attempted| attempted.at.0).to_be_bytes());
     }
     octets
 }
@@ -133,13 +134,10 @@ pub(super) fn decode(octets: &[u8]) -> Result<Vec<Waiting>, Corrupt> {
     match octets.split_first() {
         Some((&VERSION, rest)) => {
             let (names, rest) = decode_names(rest)?;
-            let (messages, []) = rest.as_chunks::<{ MESSAGE_OCTETS + 1 }>() else { return Err(Corrupt) };
-            let one = |[message @ .., by]: &[u8; MESSAGE_OCTETS + 1]| {
-                let by = usize::from(*by).checked_sub(1);
-                let by = by.map(|by| names.get(by).cloned().ok_or(Corrupt)).transpose()?;
-                Ok(Waiting { by, ..decode_one(message)? })
+            let (messages, []) = rest.as_chunks::<{ MESSAGE_OCTETS + ATTEMPTED_OCTETS }>() else {
+                return Err(Corrupt);
             };
-            messages.iter().map(one).collect()
+            messages.iter().map(|octets| decode_attempted(octets, &names)).collect()
         }
         Some((&VERSION_WITHOUT_CONNECTORS, rest)) => {
             let (messages, []) = rest.as_chunks::<MESSAGE_OCTETS>() else { return Err(Corrupt) };
@@ -147,6 +145,18 @@ pub(super) fn decode(octets: &[u8]) -> Result<Vec<Waiting>, Corrupt> {
         }
         _ => Err(Corrupt),
     }
+}
+
+fn decode_attempted(
+    octets: &[u8; MESSAGE_OCTETS + ATTEMPTED_OCTETS],
+    names: &[Arc<str>],
+) -> Result<Waiting, Corrupt> {
+    let (message, [by, at @ ..]) = octets.split_first_chunk::<MESSAGE_OCTETS>().ok_or(Corrupt)? else {
+        return Err(Corrupt);
+    };
+    let by = usize::from(*by).checked_sub(1).map(|by| names.get(by).cloned().ok_or(Corrupt)).transpose()?;
+    let at = UnixMillis(i64::from_be_bytes(at.try_into().map_err(|_| Corrupt)?));
+    Ok(Waiting { attempted: by.map(|by| Attempted { by, at }), ..decode_one(message)? })
 }
 
 fn decode_names(octets: &[u8]) -> Result<(Vec<Arc<str>>, &[u8]), Corrupt> {
@@ -165,7 +175,7 @@ fn decode_one(octets: &[u8; MESSAGE_OCTETS]) -> Result<Waiting, Corrupt> {
     let [position, attempt, tries, questions, why, c0, c1, due @ ..] = *octets;
     let why = Why::ALL.into_iter().find(|known| known.code() == why).ok_or(Corrupt)?;
     let (code, due) = (i16::from_be_bytes([c0, c1]), UnixMillis(i64::from_be_bytes(due)));
-    Ok(Waiting { position, attempt, tries, questions, why, code, due, by: None })
+    Ok(Waiting { position, attempt, tries, questions, why, code, due, attempted: None })
 }
 
 #[cfg(test)]
@@ -179,8 +189,9 @@ mod tests {
         let by = prop::sample::select(vec![None, Some("magfa"), Some("کاوه‌نگار"), Some("")]);
         (counts, 0usize..4, any::<i16>(), any::<i64>(), by).prop_map(|(counts, why, code, due, by)| {
             let (position, attempt, tries, questions) = counts;
-            let (why, due, by) = (Why::ALL[why], UnixMillis(due), by.map(Arc::from));
-            Waiting { position, attempt, tries, questions, why, code, due, by }
+            let (why, due) = (Why::ALL[why], UnixMillis(due));
+            let attempted = by.map(|by| Attempted { by: by.into(), at: UnixMillis(i64::from(code)) });
+            Waiting { position, attempt, tries, questions, why, code, due, attempted }
         })
     }
 
@@ -205,7 +216,7 @@ mod tests {
         let due = UnixMillis(1_000);
         let why = Why::LookUp;
         let expected =
-            Waiting { position: 7, attempt: 2, tries: 1, questions: 0, why, code: 15, due, by: None };
+            Waiting { position: 7, attempt: 2, tries: 1, questions: 0, why, code: 15, due, attempted: None };
         assert_eq!(read, [expected]);
     }
 }

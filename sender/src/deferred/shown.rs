@@ -69,7 +69,7 @@ pub async fn waits(connection: &mut PgConnection, message: MessageId) -> Result<
         tries: waiting.tries,
         questions: waiting.questions,
         code: waiting.code,
-        by: waiting.by.map(|by| by.to_string()).unwrap_or_default(),
+        by: waiting.attempted.map(|attempted| attempted.by.to_string()).unwrap_or_default(),
         since: UnixMillis(since),
         send_by: UnixMillis(send_by),
     }))

@@ -7,7 +7,7 @@ use domain::id::ChunkId;
 use domain::lane::Lane;
 use domain::time::UnixMillis;
 use sqlx::PgConnection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What becomes of rows in one transaction, all of one lane.
 #[derive(Debug, Default)]
@@ -57,15 +57,16 @@ impl Stock {
         usize::try_from(rows).unwrap_or(0)
     }
 
-    /// Rows were written or deleted. Those that were there before are counted twice until
-    /// they are counted anew: the bound is reached rather too early.
-    pub(crate) fn changed<'a>(&mut self, rows: impl Iterator<Item = &'a Option<Row>>) {
-        for row in rows {
+    /// Rows were written, some of them for the first time, or deleted. How long those were is
+    /// not known until they are counted anew: the bound is reached rather too early.
+    pub(crate) fn changed(&mut self, rows: &BTreeMap<ChunkId, Option<Row>>, first: &BTreeSet<ChunkId>) {
+        for (chunk, row) in rows {
             match row {
-                Some(row) => {
+                Some(row) if first.contains(chunk) => {
                     self.rows += 1;
                     self.octets += i64::try_from(row.record.len()).unwrap_or(i64::MAX);
                 }
+                Some(_) => {}
                 None => self.rows = (self.rows - 1).max(0),
             }
         }
@@ -145,24 +146,30 @@ type Stored = (i64, i32, i64, i64, i64, Vec<u8>, Vec<u8>);
 
 const COLUMNS: &str = "chunk_id, partition, account_id, billed_offset, (extract(epoch from send_by) * 1000)::bigint, messages, record";
 
-/// Rows that are due in these partitions, at most `most`, without those in hand. What expires
-/// comes first: it needs nobody to be reachable.
+/// Rows that are due in these partitions, without those in hand: at most `most` of those whose
+/// time is not over, and `over` of those whose is.
 pub(crate) async fn due(
     connection: &mut PgConnection,
     lane: Lane,
     partitions: &[i32],
     in_hand: &[ChunkId],
     most: usize,
+    over: usize,
 ) -> Result<Vec<(i32, Row)>, sqlx::Error> {
+    // Two queries: what is over may wait for an operator's word for long, and would stand before
+    // everything else.
+    let due =
+        "where lane = $1 and partition = any($2) and due <= statement_timestamp() and chunk_id <> all($3)";
     let rows: Vec<Stored> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "select {COLUMNS} from deferred
-         where lane = $1 and partition = any($2) and due <= statement_timestamp() and chunk_id <> all($3)
-         order by send_by <= statement_timestamp() desc, due limit $4"
+        "(select {COLUMNS} from deferred {due} and send_by <= statement_timestamp() order by due limit $5)
+         union all
+         (select {COLUMNS} from deferred {due} and send_by > statement_timestamp() order by due limit $4)"
     )))
     .bind(lane.as_str())
     .bind(partitions)
     .bind(in_hand.iter().map(|chunk| chunk.get()).collect::<Vec<_>>())
     .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .bind(i64::try_from(over).unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await?;
     read(rows)
@@ -224,22 +231,26 @@ fn read(rows: Vec<Stored>) -> Result<Vec<(i32, Row)>, sqlx::Error> {
     rows.into_iter().map(one).collect()
 }
 
-/// Orders for these partitions that were not carried out yet, at most `most`, the eldest first.
+/// Orders for these partitions that were not carried out yet, at most `most`, the eldest first;
+/// those to send something again only where there is room for it.
 pub(crate) async fn orders(
     connection: &mut PgConnection,
     lane: Lane,
     partitions: &[i32],
     carried_out: &[i64],
+    room: bool,
     most: usize,
 ) -> Result<Vec<Order>, sqlx::Error> {
     let rows: Vec<(i64, i32, i64, String, String)> = sqlx::query_as(
         "select id, partition, chunk_id, messages::text, verb from dead_order
-         where lane = $1 and partition = any($2) and id <> all($4) order by id limit $3",
+         where lane = $1 and partition = any($2) and id <> all($4) and ($5 or verb = 'drop')
+         order by id limit $3",
     )
     .bind(lane.as_str())
     .bind(partitions)
     .bind(i64::try_from(most).unwrap_or(i64::MAX))
     .bind(carried_out)
+    .bind(room)
     .fetch_all(connection)
     .await?;
     let one = |(id, partition, chunk, messages, verb): (i64, i32, i64, String, String)| {

@@ -8,7 +8,7 @@ use crate::retry::ATTEMPTS_MAX;
 use crate::scan::Stands;
 use domain::bits::Bits;
 use domain::id::ChunkId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use wire::WireError;
 use wire::billed::{Billed, Verdict};
@@ -18,6 +18,8 @@ use wire::billed::{Billed, Verdict};
 pub(crate) struct Unsaved {
     /// Of each chunk its new row, or nothing where it is done with.
     pub(crate) rows: BTreeMap<ChunkId, Option<Row>>,
+    /// Chunks that have no row yet.
+    pub(crate) first: BTreeSet<ChunkId>,
     /// Orders that were carried out.
     pub(crate) orders: Vec<i64>,
 }
@@ -30,20 +32,23 @@ impl Unsaved {
 }
 
 impl Desk {
-    /// Lets chunks go that only wait, and longer than `after_ms`: at most `room` of them. The
-    /// frontier passes them; their rows are written by the transaction that stores it.
+    /// Lets chunks go that only wait, and longer than `after_ms`: of those that have no row yet at
+    /// most `room`. The frontier passes them; their rows are written by the transaction that
+    /// stores it.
     pub(crate) fn defer(&mut self, now: Now, after_ms: i64, room: usize) {
         let waits = |flight: &Flight| {
             flight.work.as_ref().is_some_and(|work| work.only_waits_until(now.boot.saturating_add(after_ms)))
         };
-        let waiting: Vec<ChunkId> =
-            self.flights.iter().filter(|(_, flight)| waits(flight)).map(|(id, _)| *id).take(room).collect();
-        for id in waiting {
+        let waiting = self.flights.iter().filter(|(_, flight)| waits(flight));
+        let (back, new): (Vec<_>, Vec<_>) =
+            waiting.map(|(id, flight)| (*id, flight.from_table)).partition(|(_, from_table)| *from_table);
+        for (id, _) in back.into_iter().chain(new.into_iter().take(room)) {
             let Some(flight) = self.flights.remove(&id) else { continue };
             let Some(work) = flight.work else { continue };
             self.unsaved.rows.insert(id, Some(work.row(flight.offset, now, &self.route)));
             self.unsaved.orders.extend(flight.orders);
             if !flight.from_table {
+                self.unsaved.first.insert(id);
                 self.leave(flight.offset);
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{Leaving, Now, Paid, Wait};
 use crate::deferred::{Row, Waiting, Why};
-use crate::scan::{Past, Stands};
+use crate::scan::{Attempted, Past, Stands};
 use bytes::Bytes;
 use domain::bits::Bits;
 use domain::time::UnixMillis;
@@ -46,6 +46,8 @@ pub(super) struct Message {
     pub(super) questions: u8,
     /// What it waits for, where it does.
     pub(super) waits: Option<Wait>,
+    /// When the last attempt was made.
+    pub(super) attempted_at: UnixMillis,
     /// The connector of the last attempt, where that is another than the route of now.
     pub(super) elsewhere: Option<Arc<str>>,
 }
@@ -54,10 +56,10 @@ impl Flight {
     /// A chunk that arrives, with what a scan found of it.
     pub(super) fn new(offset: i64, paid: Paid, past: Option<&Past>, route: &str) -> Self {
         let closed = past.map_or(Bits::EMPTY, |past| past.bits(Stands::Closed));
-        let message = |position| Message {
-            attempt: past.map_or(0, |past| past.attempt(position)),
-            elsewhere: past.and_then(|past| past.by(position)).filter(|by| **by != *route),
-            ..Message::default()
+        let message = |position| {
+            let attempt = past.map_or(0, |past| past.attempt(position));
+            let message = Message { attempt, ..Message::default() };
+            message.attempted(past.and_then(|past| past.attempted(position)), route)
         };
         let messages = (0..=u8::MAX).zip(&paid.chunk.recipients).map(|(position, _)| message(position));
         let work = Work {
@@ -82,10 +84,10 @@ impl Flight {
         for waiting in &row.messages {
             let Some(message) = messages.get_mut(usize::from(waiting.position)) else { continue };
             let attempt = past.map_or(0, |past| past.attempt(waiting.position)).max(waiting.attempt);
-            let by = past.and_then(|past| past.by(waiting.position)).or_else(|| waiting.by.clone());
-            let elsewhere = by.filter(|by| **by != *route);
             let (tries, questions) = (waiting.tries, waiting.questions);
-            *message = Message { attempt, tries, questions, waits: None, elsewhere };
+            let attempted = past.and_then(|past| past.attempted(waiting.position));
+            *message = Message { attempt, tries, questions, ..Message::default() }
+                .attempted(attempted.or_else(|| waiting.attempted.clone()), route);
         }
         let closed = past.map_or(Bits::EMPTY, |past| past.bits(Stands::Closed));
         let open: Bits = row.messages.iter().map(|message| message.position).collect();
@@ -100,24 +102,34 @@ impl Flight {
     }
 }
 
+impl Message {
+    /// With what is known of its last attempt.
+    fn attempted(self, attempted: Option<Attempted>, route: &str) -> Self {
+        let Some(Attempted { by, at }) = attempted else { return self };
+        Message { attempted_at: at, elsewhere: Some(by).filter(|by| **by != *route), ..self }
+    }
+}
+
 impl Work {
-    /// The message as it leaves for a new attempt, which is counted.
-    pub(super) fn attempt(&mut self, position: u8) -> Leaving {
+    /// The message as it leaves for a new attempt at `now`, which is counted.
+    pub(super) fn attempt(&mut self, position: u8, now: UnixMillis) -> Leaving {
         let message = self.messages.get_mut(usize::from(position));
         let attempt = message.map_or(1, |message| {
             message.attempt = message.attempt.saturating_add(1);
             message.elsewhere = None;
+            message.attempted_at = now;
             message.attempt
         });
-        Leaving { chunk: Arc::clone(&self.chunk), position, attempt, elsewhere: None }
+        Leaving { chunk: Arc::clone(&self.chunk), position, attempt, attempted_at: now, elsewhere: None }
     }
 
     /// The message as it leaves with its last attempt.
     pub(super) fn as_it_is(&self, position: u8) -> Leaving {
         let message = self.message(position);
         let attempt = message.map_or(1, |message| message.attempt.max(1));
+        let attempted_at = message.map_or(UnixMillis(0), |message| message.attempted_at);
         let elsewhere = message.and_then(|message| message.elsewhere.clone());
-        Leaving { chunk: Arc::clone(&self.chunk), position, attempt, elsewhere }
+        Leaving { chunk: Arc::clone(&self.chunk), position, attempt, attempted_at, elsewhere }
     }
 
     pub(super) fn message(&self, position: u8) -> Option<&Message> {
@@ -157,9 +169,12 @@ impl Work {
             };
             let Message { attempt, tries, questions, .. } = *message;
             // Only a message whose outcome is unknown is asked about, and only where it went.
-            let went_by = || message.elsewhere.clone().unwrap_or_else(|| Arc::clone(route));
-            let by = (wait.why == Why::LookUp).then(went_by);
-            Some(Waiting { position, attempt, tries, questions, why: wait.why, code: wait.code, due, by })
+            let attempted = (wait.why == Why::LookUp).then(|| Attempted {
+                by: message.elsewhere.clone().unwrap_or_else(|| Arc::clone(route)),
+                at: message.attempted_at,
+            });
+            let (why, code) = (wait.why, wait.code);
+            Some(Waiting { position, attempt, tries, questions, why, code, due, attempted })
         };
         Row {
             chunk: self.chunk.id,

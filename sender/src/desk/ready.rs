@@ -11,16 +11,19 @@ pub(super) struct Ready {
     accounts: HashMap<i64, VecDeque<(ChunkId, Bits)>>,
     /// The accounts that have something, in the order of their turns.
     turns: VecDeque<i64>,
+    /// What the operator had no room for: it goes before everything else, in the order in which
+    /// it became ready again.
+    patient: VecDeque<(i64, ChunkId, Bits)>,
 }
 
 impl Ready {
     pub(super) fn is_empty(&self) -> bool {
-        self.turns.is_empty()
+        self.turns.is_empty() && self.patient.is_empty()
     }
 
     /// Chunks, counting one again for each time that messages of it became ready.
     pub(super) fn len(&self) -> usize {
-        self.accounts.values().map(VecDeque::len).sum()
+        self.accounts.values().map(VecDeque::len).sum::<usize>() + self.patient.len()
     }
 
     /// Behind what the account has already.
@@ -32,8 +35,16 @@ impl Ready {
         queue.push_back((chunk, messages));
     }
 
+    /// Before everything else, behind what came so before it.
+    pub(super) fn push_patient(&mut self, account: i64, chunk: ChunkId, messages: Bits) {
+        self.patient.push_back((account, chunk, messages));
+    }
+
     /// The next chunk; its account's next turn comes after the others'.
     pub(super) fn pop(&mut self) -> Option<(i64, ChunkId, Bits)> {
+        if let Some(first) = self.patient.pop_front() {
+            return Some(first);
+        }
         let account = self.turns.pop_front()?;
         let queue = self.accounts.get_mut(&account)?;
         let (chunk, messages) = queue.pop_front()?;
@@ -60,17 +71,19 @@ impl Ready {
     /// Takes out what `over` says of a chunk, up to `most` messages.
     pub(super) fn take_out(&mut self, most: usize, over: impl Fn(ChunkId) -> bool) -> Vec<(ChunkId, Bits)> {
         let (mut taken, mut left) = (Vec::new(), most);
+        let mut stays = |chunk: ChunkId, messages: &mut Bits| {
+            if left == 0 || !over(chunk) {
+                return true;
+            }
+            let now: Bits = messages.iter().take(left).collect();
+            left -= now.len();
+            *messages = messages.minus(now);
+            taken.push((chunk, now));
+            !messages.is_empty()
+        };
+        self.patient.retain_mut(|(_, chunk, messages)| stays(*chunk, messages));
         for queue in self.accounts.values_mut() {
-            queue.retain_mut(|(chunk, messages)| {
-                if left == 0 || !over(*chunk) {
-                    return true;
-                }
-                let now: Bits = messages.iter().take(left).collect();
-                left -= now.len();
-                *messages = messages.minus(now);
-                taken.push((*chunk, now));
-                !messages.is_empty()
-            });
+            queue.retain_mut(|(chunk, messages)| stays(*chunk, messages));
         }
         self.accounts.retain(|_, queue| !queue.is_empty());
         self.turns.retain(|account| self.accounts.contains_key(account));
@@ -112,6 +125,21 @@ mod tests {
         ready.put_back(account, chunk, Bits::prefix(1));
         assert_eq!(ready.pop(), Some((1, id(0), Bits::prefix(1))));
         assert_eq!(chunks(&mut ready), [2, 1]);
+    }
+
+    #[test]
+    fn what_had_no_room_goes_first_in_its_order() {
+        let mut ready = Ready::default();
+        for (account, chunk) in [(1, 0), (2, 1)] {
+            ready.push(account, id(chunk), Bits::prefix(1));
+        }
+        for (account, chunk) in [(3, 2), (1, 3), (1, 4)] {
+            ready.push_patient(account, id(chunk), Bits::prefix(1));
+        }
+        assert_eq!(ready.len(), 5);
+        assert_eq!(ready.take_out(1, |chunk| chunk == id(3)).len(), 1);
+        assert_eq!(chunks(&mut ready), [2, 4, 0, 1]);
+        assert!(ready.is_empty());
     }
 
     #[test]

@@ -195,14 +195,14 @@ proptest! {
                 Step::End { call, outcomes } => world.end(|calls| call.index(calls), &outcomes),
                 Step::Later => {
                     world.now += 1;
-                    world.desk.retry_due(world.now);
+                    world.desk.retry_due(Now { boot: world.now, unix: UnixMillis(0) }, None);
                 }
             }
             world.check();
         }
         for _ in 0..10_000 {
             world.now += 2;
-            world.desk.retry_due(world.now);
+            world.desk.retry_due(Now { boot: world.now, unix: UnixMillis(0) }, None);
             world.call(100);
             while !world.calls.is_empty() {
                 world.end(|calls| calls - 1, &[Outcome::Taken]);
@@ -256,7 +256,7 @@ fn the_one_does_not_wait_for_the_other() {
     desk.wait(one.id, 0, Wait { at: 5, why: Why::LookUp, code: 0 });
     desk.wait(one.id, 1, retry(6));
     assert!(desk.next_look_up(4).is_none());
-    desk.retry_due(7);
+    desk.retry_due(Now { boot: 7, unix: UnixMillis(0) }, None);
     assert!(desk.has_ready());
     assert!(desk.next_look_up(7).is_some() && desk.next_look_up(7).is_none());
     desk.outcome(two.id, 0, Outcome::Taken);
@@ -318,7 +318,7 @@ fn who_is_asked_is_whoever_had_the_last_attempt() {
 
     // A new attempt goes by the route.
     later.wait(chunk.id, 2, retry(0));
-    later.retry_due(0);
+    later.retry_due(Now { boot: 0, unix: UnixMillis(0) }, None);
     let call = later.next_call(1, UnixMillis(0));
     assert_eq!((call[0].position, call[0].elsewhere.clone()), (2, None));
 }

@@ -1,6 +1,6 @@
 //! What messages wait for, and what follows when their time has come.
 
-use super::{Desk, Leaving};
+use super::{Desk, Leaving, Now};
 use crate::deferred::Why;
 use domain::id::ChunkId;
 use domain::time::UnixMillis;
@@ -22,22 +22,28 @@ pub(crate) struct Wait {
 }
 
 impl Desk {
-    /// Makes what is to be retried at `now`, and dead letters whose time is over, ready.
-    pub(crate) fn retry_due(&mut self, now: i64) {
-        let mut in_front = Vec::new();
-        while let Some((id, position)) = next_due(&mut self.retries, now) {
-            let Some((why, account)) = self.over_waiting(id, position, now, |why| why != Why::LookUp) else {
+    /// Makes what is to be retried at `now`, and what is over, ready. Chunks from the table
+    /// wait until `not_before`, where there is such a time: so they leave memory again.
+    pub(crate) fn retry_due(&mut self, now: Now, not_before: Option<i64>) {
+        let mut later = Vec::new();
+        while let Some((id, position)) = next_due(&mut self.retries, now.boot) {
+            let is_retry = |why| why != Why::LookUp;
+            let Some((wait, account, send_by)) = self.over_waiting(id, position, now.boot, is_retry) else {
                 continue;
             };
+            let postponed = not_before.filter(|_| now.unix < send_by && self.is_from_table(id));
+            if let Some(at) = postponed {
+                later.push((id, position, Wait { at, ..wait }));
+                continue;
+            }
             let message = [position].into_iter().collect();
-            match why {
-                Why::Patience => in_front.push((account, id, message)),
-                Why::Retry | Why::LookUp | Why::Dead => self.ready.push(account, id, message),
+            match wait.why {
+                Why::Patience => self.ready.push_patient(account, id, message),
+                _ => self.ready.push(account, id, message),
             }
         }
-        // The last one first, so that the first one comes to stand before it.
-        while let Some((account, id, message)) = in_front.pop() {
-            self.ready.put_back(account, id, message);
+        for (id, position, wait) in later {
+            self.wait(id, position, wait);
         }
     }
 
@@ -71,20 +77,20 @@ impl Desk {
         }
     }
 
-    /// What a message waited for, and whose it is, when that is over; nothing where it was a
-    /// place that it left before.
+    /// What a message waited for, whose it is and its `send_by`, when that is over; nothing where
+    /// it was a place that it left before.
     fn over_waiting(
         &mut self,
         id: ChunkId,
         position: u8,
         now: i64,
         why: impl Fn(Why) -> bool,
-    ) -> Option<(Why, i64)> {
+    ) -> Option<(Wait, i64, UnixMillis)> {
         let work = self.flights.get_mut(&id)?.work.as_mut()?;
-        let (open, account) = (work.open.contains(position), work.chunk.account);
+        let (open, account, send_by) = (work.open.contains(position), work.chunk.account, work.send_by());
         let message = work.message_mut(position)?;
         let over = message.waits.take_if(|wait| open && wait.at <= now && why(wait.why))?;
-        Some((over.why, account))
+        Some((over, account, send_by))
     }
 
     /// Counts a try in vain, unless the operator only asked for patience. Returns attempts and

@@ -65,14 +65,21 @@ impl Breaker {
     /// Whether a call may go at `now`. Where only a probe may, the caller is it, and is to
     /// report how it ended.
     pub(crate) fn admits(&mut self, now: i64) -> bool {
+        if !self.would_admit(now) {
+            return false;
+        }
+        if let State::Open { for_ms, .. } | State::HalfOpen { for_ms, .. } = self.state {
+            self.state = State::HalfOpen { since: now, for_ms };
+        }
+        true
+    }
+
+    /// Whether a call could go at `now`.
+    pub(crate) fn would_admit(&self, now: i64) -> bool {
         match self.state {
             State::Closed { .. } => true,
-            State::Open { until, .. } if now < until => false,
-            State::HalfOpen { since, .. } if now - since < self.limits.probe_lost_ms => false,
-            State::Open { for_ms, .. } | State::HalfOpen { for_ms, .. } => {
-                self.state = State::HalfOpen { since: now, for_ms };
-                true
-            }
+            State::Open { until, .. } => now >= until,
+            State::HalfOpen { since, .. } => now - since >= self.limits.probe_lost_ms,
         }
     }
 

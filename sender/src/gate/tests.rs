@@ -116,17 +116,19 @@ fn questions_and_calls_do_not_speak_for_each_other() {
     let mut gate = gate(None);
     for now in [0, 1] {
         gate.heard(Signal::NoAnswer, now);
-        gate.heard_question(Signal::Answered, now);
+        gate.heard_look_up(Signal::Answered, now);
+        gate.heard_poll(false, now);
     }
-    assert!(!gate.breaker().is_closed() && gate.questions().is_closed());
-    assert!(gate.admits(Lane::Express, 1, 10) == 0 && gate.admits_look_up(10) && gate.admits_poll(10));
+    assert!(!gate.breaker().is_closed() && gate.look_ups().is_closed() && !gate.polls().is_closed());
+    assert!(gate.admits(Lane::Express, 1, 10) == 0 && gate.admits_look_up(10) && !gate.admits_poll(10));
     gate.heard(Signal::Answered, 20);
     for now in [30, 31] {
         gate.heard(Signal::Answered, now);
-        gate.heard_question(Signal::NoAnswer, now);
+        gate.heard_look_up(Signal::NoAnswer, now);
+        gate.heard_poll(true, now);
     }
-    assert!(gate.breaker().is_closed() && !gate.questions().is_closed());
-    assert!(gate.admits(Lane::Express, 1, 40) == 1 && !gate.admits_look_up(40) && !gate.admits_poll(40));
+    assert!(gate.breaker().is_closed() && !gate.look_ups().is_closed());
+    assert!(gate.admits(Lane::Express, 1, 40) == 1 && !gate.admits_look_up(40) && gate.admits_poll(40));
 }
 
 /// After a silence, what the operator has not read yet may still come.
@@ -134,14 +136,17 @@ fn questions_and_calls_do_not_speak_for_each_other() {
 fn how_long_it_has_answered_counts_from_the_end_of_a_silence() {
     let mut gate = gate(None);
     assert!(gate.answers_for(0) > 1_000_000);
-    gate.heard_question(Signal::NoAnswer, 0);
-    gate.heard_question(Signal::Answered, 500);
+    gate.heard_look_up(Signal::NoAnswer, 0);
+    gate.heard_look_up(Signal::Answered, 500);
     assert!(gate.answers_for(500) > 1_000_000, "one that is lost now and then was not silent");
+    // The side that takes messages is silent, the other answers.
     [1_000, 1_001].into_iter().for_each(|now| gate.heard(Signal::NoAnswer, now));
+    gate.heard_look_up(Signal::Answered, 1_500);
+    assert_eq!(gate.answers_for(1_501), 500);
     gate.heard(Signal::Answered, 5_000);
     assert_eq!(gate.answers_for(5_200), 200);
-    [6_000, 6_001].into_iter().for_each(|now| gate.heard_question(Signal::NoAnswer, now));
-    gate.heard_question(Signal::Answered, 9_000);
-    gate.heard_question(Signal::Answered, 9_100);
+    [6_000, 6_001].into_iter().for_each(|now| gate.heard_look_up(Signal::NoAnswer, now));
+    gate.heard_look_up(Signal::Answered, 9_000);
+    gate.heard_look_up(Signal::Answered, 9_100);
     assert_eq!(gate.answers_for(9_200), 200);
 }

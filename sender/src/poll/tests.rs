@@ -73,7 +73,7 @@ async fn what_was_asked_in_vain_is_asked_again() {
     poller.places = Places::new(Limits { asked_max: 200, again_after_ms: 600_000, from_start_ms: 100 });
     let (stop, stopped) = Stop::manual();
     let running = tokio::spawn(poller.run(stopped));
-    rig.until("the operator is left alone", async || !line.route.connector.answers_questions()).await;
+    rig.until("the operator is left alone", async || !line.route.connector.would_admit_poll()).await;
     let calls = rig.operator.stats().statuses_calls;
     assert!(calls <= 6, "{calls} calls of twenty: five failures, and a probe");
     rig.operator.set_faults_json(b"[]").unwrap();

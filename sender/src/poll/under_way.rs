@@ -3,7 +3,6 @@
 
 use super::question::{Asked, records};
 use crate::call::{Line, Link};
-use crate::gate::Signal;
 use platform::ownership::clock;
 use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
@@ -46,6 +45,13 @@ impl UnderWay {
             return self.in_vain.extend(asked);
         }
         self.calls.spawn(question(Arc::clone(&self.line), asked));
+    }
+
+    /// Connectors that are not to be asked now.
+    pub(super) fn silent(&self) -> Vec<String> {
+        let links = self.line.others.values().chain([&self.line.route]);
+        let silent = links.filter(|link| !link.connector.would_admit_poll());
+        silent.map(|link| link.connector.name.clone()).collect()
     }
 
     /// What could not be asked since this was called last.
@@ -100,7 +106,7 @@ async fn question(line: Arc<Line>, asked: Vec<Asked>) -> Result<Answer, Vec<Aske
     };
     let ids: Vec<&str> = asked.iter().filter_map(|asked| asked.by.as_ref()).map(|(id, _)| &**id).collect();
     let polled = link.magfa.poll(&ids).await;
-    link.connector.heard_question(if polled.is_some() { Signal::Answered } else { Signal::NoAnswer });
+    link.connector.heard_poll(polled.is_some());
     let Some(polled) = polled else {
         tracing::warn!(connector = link.connector.name, "the operator could not be asked for receipts");
         return Err(asked);

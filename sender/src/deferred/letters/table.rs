@@ -66,7 +66,7 @@ async fn page(
          left join (select chunk_id, (bit_or(messages) filter (where verb = 'requeue'))::text as requeued,
                            (bit_or(messages) filter (where verb = 'drop'))::text as dropped
                     from dead_order group by chunk_id) o using (chunk_id)
-         where ($1 or d.dead <> 0::bit(256)) and d.chunk_id > $2
+         where ($1 or d.dead <> 0::bit(256)) and d.due < 'infinity' and d.chunk_id > $2
            and ($3::text is null or d.lane = $3) and ($4::bigint is null or d.account_id = $4)
          order by d.chunk_id limit $5",
     )

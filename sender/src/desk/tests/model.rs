@@ -270,7 +270,9 @@ impl Model {
             Happens::LookUp => self.look_up(),
             Happens::Time(by) => {
                 self.now += by;
-                self.desk.retry_due(self.time().boot);
+                // Sometimes the route is stopped.
+                let not_before = (self.now % 4 == 0).then(|| self.time().boot + 5);
+                self.desk.retry_due(self.time(), not_before);
             }
             Happens::Defer { after, room } => self.desk.defer(self.time(), after, room),
             Happens::Store => self.store(),
@@ -299,7 +301,7 @@ impl Model {
             }
             // Near the end what only a person could free expires.
             self.now += if round < 1_000 { 3 } else { SEND_BY.0 / 500 };
-            self.desk.retry_due(self.time().boot);
+            self.desk.retry_due(self.time(), None);
         }
         panic!("it does not come to rest: {:?}", self.table);
     }

@@ -120,7 +120,7 @@ fn what_ended_in_front_of_the_frontier_is_not_sent_again() {
     model.store();
     model.now += 10;
     model.look();
-    model.desk.retry_due(model.time().boot);
+    model.desk.retry_due(model.time(), None);
     model.call(1, &[true]);
     model.call(1, &[true]);
     while !model.calls.is_empty() {
