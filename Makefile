@@ -17,7 +17,7 @@ reset: ## delete the data of `make run`; asks first, YES=1: does not ask
 test: ## style checks and all tests, on real Kafka and Postgres; T="-p domain": only these tests
 	@infra/test $(T)
 
-bench: ## measure the whole on its own ports; the figures go to benches/results (10 minutes)
+bench: ## measure the whole on its own ports; the figures go to benches/results (about 6 minutes)
 	@infra/bench
 
 bench-micro: ## measure the functions that every message passes

@@ -126,10 +126,10 @@ impl Connector {
         self.gate().stopped().is_some()
     }
 
-    /// Whether look-ups go, and not only probes.
-    pub(crate) fn answers_look_ups(&self) -> bool {
+    /// How long look-ups do not go but as probes, in milliseconds: nothing while it is stopped.
+    pub(crate) fn no_look_ups_for(&self) -> Option<i64> {
         let gate = self.gate();
-        gate.stopped().is_none() && gate.look_ups().is_closed()
+        gate.stopped().is_none().then(|| gate.no_look_ups_for(clock::boot_ms()))
     }
 
     /// Whether what it says it never saw, `took_ms` after it was asked, will not come any more:
@@ -220,7 +220,7 @@ impl Connector {
     fn tell_breaker(&self, subject: &str, before: State, after: State) {
         match (before.is_closed(), after.is_closed()) {
             (true, false) => {
-                let detail = "calls have no answer: only single probes are sent until one has";
+                let detail = "no answer in a row: only single probes go until one is answered";
                 self.health.raise_alarm(UNREACHABLE, subject, detail);
             }
             (false, true) => self.health.clear_alarm(UNREACHABLE, subject),

@@ -201,6 +201,11 @@ impl Gate {
         self.look_ups.state()
     }
 
+    /// How long look-ups do not go, in milliseconds.
+    pub(crate) fn no_look_ups_for(&self, now: i64) -> i64 {
+        self.look_ups.open_for(now)
+    }
+
     /// The state of its breaker of polls.
     pub(crate) fn polls(&self) -> State {
         self.polls.state()

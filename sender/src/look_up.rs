@@ -8,8 +8,9 @@ use platform::ownership::clock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// An operator that is stopped or does not answer is not asked again before this, in
-/// milliseconds: longer than `sender.defer_after_ms` by default, so that the chunks leave memory
+/// What could not be asked now is looked at again no sooner, in milliseconds.
+const ASKED_AGAIN_MS: i64 = 100;
+/// An operator that is stopped is not asked again before this, in milliseconds: longer than `sender.defer_after_ms` by default, so that the chunks leave memory
 /// and the frontier passes them.
 const SILENT_AGAIN_MS: i64 = 10_000;
 
@@ -81,20 +82,20 @@ impl LaneLoop {
         link.is_some_and(|link| link.connector.admits_look_up(self.lane))
     }
 
-    /// Its turn comes when those before it have been asked, a second's worth each second. An
-    /// operator that is not configured may be in the settings of another process, or again in
-    /// ours: it is waited for like a silent one.
+    /// Its turn comes when the operator answers again and those before it have been asked, a
+    /// second's worth each second. One that is stopped waits for a person; one that is not
+    /// configured may be in the settings of another process, or again in ours.
     fn put_off(&mut self, partition: i32, message: &Leaving, now: Now, put_off: &mut PutOff) {
         let link = self.line.link(message.elsewhere.as_deref());
-        let after = match link.filter(|link| link.connector.answers_look_ups()) {
-            Some(link) => {
-                let before = put_off.entry(message.elsewhere.clone()).or_insert(0);
-                let seconds = 1 + *before / i64::from(link.connector.look_ups_per_second().max(1));
-                *before += 1;
-                seconds * 1_000
+        let before = put_off.entry(message.elsewhere.clone()).or_insert(0);
+        let after = match link.and_then(|link| Some((link, link.connector.no_look_ups_for()?))) {
+            Some((link, silent_ms)) => {
+                let per_second = i64::from(link.connector.look_ups_per_second().max(1));
+                silent_ms.max(ASKED_AGAIN_MS) + *before * 1_000 / per_second
             }
             None => self.silent_again_ms(),
         };
+        *before += 1;
         let wait = Wait { at: now.boot.saturating_add(after), why: Why::LookUp, code: 0 };
         if let Some(desk) = self.desk(partition) {
             desk.wait(message.chunk.id, message.position, wait);
@@ -109,14 +110,13 @@ impl LaneLoop {
     /// that answers nobody is not counted.
     pub(crate) fn no_answer(&mut self, partition: i32, message: Leaving) {
         let link = self.line.link(message.elsewhere.as_deref());
-        let silent = link.is_some_and(|link| !link.connector.answers_look_ups());
+        let silent_ms = link.map_or(0, |link| link.connector.no_look_ups_for().unwrap_or(0));
         let (max, after) = (self.settings.look_ups_max, self.settings.look_up_after_ms);
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let silent_again = self.silent_again_ms();
         let (chunk, position) = (message.chunk.id, message.position);
         let count = |desk: &mut Desk| desk.count_question(chunk, position);
-        let after = match silent {
-            true => silent_again,
+        let after = match silent_ms > 0 {
+            true => silent_ms.max(after),
             false => match self.desk(partition).and_then(count) {
                 None => return,
                 Some(asked) if asked < max => after.saturating_mul(i64::from(asked) + 1),

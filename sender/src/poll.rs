@@ -132,10 +132,10 @@ impl Poller {
         let (lane, open) = (self.lane, self.places.open());
         let chunks = usize::try_from(self.settings.poll_chunks).unwrap_or(usize::MAX);
         let most = (chunks / open.len().max(1)).max(1);
-        // Theirs would fill the queue, and what is kept in mind, before the others'.
-        let silent = self.under_way.silent();
+        // What cannot be asked would fill the queue, and what is kept in mind, before the others'.
+        let answering = self.under_way.answering();
         let page =
-            async |connection: &mut PgConnection| due::page(connection, lane, &open, most, &silent).await;
+            async |connection: &mut PgConnection| due::page(connection, lane, &open, most, &answering).await;
         let mut pages = self.pool.within(page).await?;
         for (partition, _) in &open {
             self.sift(*partition, pages.entry(*partition).or_default(), most);

@@ -74,6 +74,15 @@ impl Breaker {
         true
     }
 
+    /// How long nothing goes from `now` on but a probe, in milliseconds.
+    pub(crate) fn open_for(&self, now: i64) -> i64 {
+        match self.state {
+            State::Closed { .. } => 0,
+            State::Open { until, .. } => (until - now).max(0),
+            State::HalfOpen { for_ms, .. } => for_ms,
+        }
+    }
+
     /// Whether a call could go at `now`.
     pub(crate) fn would_admit(&self, now: i64) -> bool {
         match self.state {

@@ -34,19 +34,19 @@ const PAGE: &str = "
     from unnest($2::integer[], $3::timestamptz[], $4::bigint[]) as w (partition, due, chunk_id),
          lateral (select due, chunk_id, open from receipt_poll
                   where lane = $1 and partition = w.partition and due <= statement_timestamp()
-                    and connector <> all($6)
+                    and connector = any($6)
                     and (due, chunk_id) > (w.due, w.chunk_id)
                   order by due, chunk_id limit $5) as p
     order by w.partition, p.due, p.chunk_id";
 
 /// The next due rows of partitions, for each those behind a place and `most` at most, in
-/// their order; without those of connectors that do not answer.
+/// their order; only those of connectors that may be asked now.
 pub(super) async fn page(
     connection: &mut PgConnection,
     lane: Lane,
     behind: &[(i32, Place)],
     most: usize,
-    silent: &[String],
+    answering: &[String],
 ) -> Result<BTreeMap<i32, Vec<Due>>, sqlx::Error> {
     let rows: Vec<(i32, DateTime<Utc>, i64, String)> = sqlx::query_as(PAGE)
         .bind(lane.as_str())
@@ -54,7 +54,7 @@ pub(super) async fn page(
         .bind(behind.iter().map(|(_, place)| place.due).collect::<Vec<_>>())
         .bind(behind.iter().map(|(_, place)| place.chunk).collect::<Vec<_>>())
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
-        .bind(silent)
+        .bind(answering)
         .fetch_all(connection)
         .await?;
     let mut pages: BTreeMap<i32, Vec<Due>> = BTreeMap::new();

@@ -47,11 +47,11 @@ impl UnderWay {
         self.calls.spawn(question(Arc::clone(&self.line), asked));
     }
 
-    /// Connectors that are not to be asked now.
-    pub(super) fn silent(&self) -> Vec<String> {
+    /// Connectors that may be asked now.
+    pub(super) fn answering(&self) -> Vec<String> {
         let links = self.line.others.values().chain([&self.line.route]);
-        let silent = links.filter(|link| !link.connector.would_admit_poll());
-        silent.map(|link| link.connector.name.clone()).collect()
+        let answering = links.filter(|link| link.connector.would_admit_poll());
+        answering.map(|link| link.connector.name.clone()).collect()
     }
 
     /// What could not be asked since this was called last.
