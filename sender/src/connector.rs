@@ -93,27 +93,28 @@ impl Connector {
 
     /// A look-up has ended so.
     pub(crate) fn heard_look_up(&self, signal: Signal) {
-        let (before, after) = {
-            let mut gate = self.gate();
-            let before = gate.look_ups();
-            gate.heard_look_up(signal, clock::boot_ms());
-            (before, gate.look_ups())
-        };
         if let Signal::RefusesUs(code) = signal {
             tracing::warn!(connector = self.name, code, "the operator refuses to be asked");
         }
-        self.tell_breaker(&format!("{}/look_ups", self.name), before, after);
+        self.heard_by("look_ups", Gate::look_ups, |gate| gate.heard_look_up(signal, clock::boot_ms()));
     }
 
     /// A poll was answered, or not.
     pub(crate) fn heard_poll(&self, answered: bool) {
+        self.heard_by("polls", Gate::polls, |gate| gate.heard_poll(answered, clock::boot_ms()));
+    }
+
+    /// What was heard may change the breaker of one kind of questions.
+    fn heard_by(&self, questions: &str, state: fn(&Gate) -> State, hear: impl FnOnce(&mut Gate)) {
         let (before, after) = {
             let mut gate = self.gate();
-            let before = gate.polls();
-            gate.heard_poll(answered, clock::boot_ms());
-            (before, gate.polls())
+            let before = state(&gate);
+            hear(&mut gate);
+            (before, state(&gate))
         };
-        self.tell_breaker(&format!("{}/polls", self.name), before, after);
+        if before.is_closed() != after.is_closed() {
+            self.tell_breaker(&format!("{}/{questions}", self.name), before, after);
+        }
     }
 
     /// The call that was admitted was not made: where it was a probe, another may be.

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 /// What could not be asked now is looked at again no sooner, in milliseconds.
 const ASKED_AGAIN_MS: i64 = 100;
-/// An operator that is stopped is not asked again before this, in milliseconds: longer than `sender.defer_after_ms` by default, so that the chunks leave memory
-/// and the frontier passes them.
+/// An operator that is stopped is not asked again before this, in milliseconds: longer than
+/// `sender.defer_after_ms` by default, so that the chunks leave memory and the frontier passes
+/// them.
 const SILENT_AGAIN_MS: i64 = 10_000;
 
 /// Messages whose turn has not come, by the connector they went by.
