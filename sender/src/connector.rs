@@ -30,7 +30,7 @@ pub(crate) struct Connector {
     call_timeout_ms: i64,
     /// How long the operator knows what it took, in milliseconds.
     remembers_ms: i64,
-    /// Chunks that are ready, by lane.
+    /// Messages that are ready, by lane.
     backlog: [AtomicUsize; 3],
     health: Health,
 }
@@ -40,6 +40,8 @@ pub(crate) struct Connector {
 pub(crate) struct Standing {
     pub(crate) stopped: Option<i16>,
     pub(crate) breaker: State,
+    pub(crate) look_ups: State,
+    pub(crate) polls: State,
     /// Messages a second, where the operator's "too much" makes it slower than permitted.
     pub(crate) slowed_to: Option<f64>,
     pub(crate) backlog: usize,
@@ -184,10 +186,10 @@ impl Connector {
         self.look_ups_per_second
     }
 
-    /// A lane has so many chunks ready.
-    pub(crate) fn backlog_is(&self, lane: Lane, chunks: usize) {
+    /// A lane has so many messages ready.
+    pub(crate) fn backlog_is(&self, lane: Lane, messages: usize) {
         if let Some(backlog) = self.backlog.get(lane as usize) {
-            backlog.store(chunks, Ordering::Relaxed);
+            backlog.store(messages, Ordering::Relaxed);
         }
     }
 
@@ -199,6 +201,8 @@ impl Connector {
         Standing {
             stopped: gate.stopped(),
             breaker: gate.breaker(),
+            look_ups: gate.look_ups(),
+            polls: gate.polls(),
             slowed_to: rate.filter(|_| gate.is_slowed()),
             backlog: self.backlog.iter().map(|lane| lane.load(Ordering::Relaxed)).sum(),
         }

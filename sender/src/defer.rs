@@ -1,6 +1,6 @@
 //! What is due comes back from the table `deferred`, and orders from people are carried out.
 
-use crate::deferred::{Order, Row, Stock, due, of_chunks, orders, stock};
+use crate::deferred::{Due, Order, Row, Stock, due, of_chunks, orders, stock};
 use crate::desk::Leaving;
 use crate::lane::LaneLoop;
 use domain::id::ChunkId;
@@ -26,6 +26,7 @@ const UNREADABLE: &str = "deferred_unreadable";
 /// What one look brought.
 struct Found {
     rows: Vec<(i32, Row)>,
+    unreadable: Vec<(i32, i64)>,
     orders: Vec<Order>,
     stock: Option<BTreeMap<i32, Stock>>,
 }
@@ -60,20 +61,25 @@ impl LaneLoop {
         let carried_out: Vec<i64> = desks.flat_map(|desk| desk.carried_out()).collect();
         let (lane, room) = (self.lane, self.settings.deferred_in_hand.saturating_sub(in_hand.len()));
         let look = async |connection: &mut PgConnection| {
-            let mut rows = due(connection, lane, partitions, &in_hand, room, EXPIRING_MAX).await?;
+            let Due { mut rows, unreadable } =
+                due(connection, lane, partitions, &in_hand, room, EXPIRING_MAX).await?;
             let orders = orders(connection, lane, partitions, &carried_out, room > 0, ORDERS_MAX).await?;
             let ordered: Vec<ChunkId> = orders.iter().map(|order| order.chunk).collect();
             if !ordered.is_empty() {
                 rows.extend(of_chunks(connection, &ordered).await?);
             }
             let stock = if counts { Some(stock(connection, lane, partitions).await?) } else { None };
-            Ok::<_, sqlx::Error>(Found { rows, orders, stock })
+            Ok::<_, sqlx::Error>(Found { rows, unreadable, orders, stock })
         };
         self.common.pools.lane(self.lane).within(look).await
     }
 
     fn found(&mut self, found: Found) {
         let now = self.now();
+        for (partition, chunk) in found.unreadable {
+            let detail = format!("chunk {chunk}: what is stored of its messages cannot be read");
+            self.common.health.raise_alarm(UNREADABLE, &format!("{}/{partition}", self.lane), &detail);
+        }
         for (partition, row) in found.rows {
             let Some(part) = self.parts.get_mut(&partition) else { continue };
             let (look_up_at, chunk) = (part.look_up_at, row.chunk);

@@ -10,7 +10,7 @@ mod store;
 
 pub(crate) use row::{Row, Waiting, Why};
 pub use store::Verb;
-pub(crate) use store::{Ahead, Changes, Order, Stock, ahead, change, due, of_chunks, orders, stock};
+pub(crate) use store::{Ahead, Changes, Due, Order, Stock, ahead, change, due, of_chunks, orders, stock};
 
 #[cfg(test)]
 mod tests;

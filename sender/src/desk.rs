@@ -268,9 +268,9 @@ impl Desk {
         !self.ready.is_empty()
     }
 
-    /// Chunks of which messages could be sent now.
+    /// Messages that could be sent now.
     pub(crate) fn backlog(&self) -> usize {
-        self.ready.len()
+        self.ready.messages()
     }
 
     /// An acknowledged outcome. A closing one ends the message here.

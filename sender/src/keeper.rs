@@ -145,11 +145,13 @@ async fn grant(
     let backlog = i64::try_from(standing.backlog).unwrap_or(i64::MAX);
     let granted = permitted.map(|permitted| deal(permitted, backlog, &others));
     sqlx::query(
-        "insert into connector_process (connector, process, granted, lapses_at, backlog, breaker, slowed_to)
-         values ($1, $2, $3, clock_timestamp() + $4 * interval '1 millisecond', $5, $6, $7)
+        "insert into connector_process
+             (connector, process, granted, lapses_at, backlog, breaker, slowed_to, look_ups, polls)
+         values ($1, $2, $3, clock_timestamp() + $4 * interval '1 millisecond', $5, $6, $7, $8, $9)
          on conflict (connector, process) do update
          set granted = excluded.granted, lapses_at = excluded.lapses_at, backlog = excluded.backlog,
-             breaker = excluded.breaker, slowed_to = excluded.slowed_to",
+             breaker = excluded.breaker, slowed_to = excluded.slowed_to,
+             look_ups = excluded.look_ups, polls = excluded.polls",
     )
     .bind(name)
     .bind(process)
@@ -158,6 +160,8 @@ async fn grant(
     .bind(backlog)
     .bind(word(standing.breaker))
     .bind(standing.slowed_to)
+    .bind(word(standing.look_ups))
+    .bind(word(standing.polls))
     .execute(connection)
     .await?;
     Ok(granted)

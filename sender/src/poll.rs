@@ -174,9 +174,18 @@ impl Poller {
 /// What is asked next: of one operator, up to the number of ids that one call takes.
 fn next_call(queue: &mut VecDeque<Asked>) -> Vec<Asked> {
     let whom = queue.front().and_then(|asked| asked.connector().cloned());
-    let same = queue.iter().take(STATUSES_MAX).take_while(|asked| asked.connector() == whom.as_ref());
-    let length = same.count();
-    queue.drain(..length).collect()
+    let is_theirs = |asked: &Asked| asked.connector() == whom.as_ref();
+    let same = queue.iter().take(STATUSES_MAX).take_while(|asked| is_theirs(asked)).count();
+    let mut call: Vec<Asked> = queue.drain(..same).collect();
+    // Questions to others in between, as after a change of the routes, do not make calls short.
+    let mut behind = 0;
+    while call.len() < STATUSES_MAX && behind < queue.len() {
+        match queue.get(behind).is_some_and(is_theirs) {
+            true => call.extend(queue.remove(behind)),
+            false => behind += 1,
+        }
+    }
+    call
 }
 
 fn places(page: &[Due]) -> Vec<Place> {

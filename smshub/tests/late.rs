@@ -114,6 +114,10 @@ async fn never_seen_is_not_believed_right_after_a_silence() {
         assert!(Instant::now() < deadline, "nobody asks what became of them");
         tokio::time::sleep(Duration::from_millis(10)).await; // a look, not a hope: see the deadline
     }
+    while !gateway.must(&["connector", "status"]).contains("look-ups HAVE NO ANSWER") {
+        assert!(Instant::now() < deadline, "people do not see it");
+        tokio::time::sleep(Duration::from_millis(50)).await; // a look, not a hope: see the deadline
+    }
     // The operator answers that it never saw them, and only then reads what was sent.
     sluice.lets.send_replace(Lets::Questions);
     while gateway.operator.stats().mid_calls < ASKED {

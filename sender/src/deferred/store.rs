@@ -146,6 +146,15 @@ type Stored = (i64, i32, i64, i64, i64, Vec<u8>, Vec<u8>);
 
 const COLUMNS: &str = "chunk_id, partition, account_id, billed_offset, (extract(epoch from send_by) * 1000)::bigint, messages, record";
 
+/// What is due.
+#[derive(Debug, Default)]
+pub(crate) struct Due {
+    /// Rows, with their partitions.
+    pub(crate) rows: Vec<(i32, Row)>,
+    /// Partitions and chunks of rows that cannot be read: the others do not wait for them.
+    pub(crate) unreadable: Vec<(i32, i64)>,
+}
+
 /// Rows that are due in these partitions, without those in hand: at most `most` of those whose
 /// time is not over, and `over` of those whose is.
 pub(crate) async fn due(
@@ -155,7 +164,7 @@ pub(crate) async fn due(
     in_hand: &[ChunkId],
     most: usize,
     over: usize,
-) -> Result<Vec<(i32, Row)>, sqlx::Error> {
+) -> Result<Due, sqlx::Error> {
     // Two queries: what is over may wait for an operator's word for long, and would stand before
     // everything else.
     let due =
@@ -172,7 +181,15 @@ pub(crate) async fn due(
     .bind(i64::try_from(over).unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await?;
-    read(rows)
+    let mut due = Due::default();
+    for stored in rows {
+        let (chunk, partition) = (stored.0, stored.1);
+        match read_one(stored) {
+            Ok(row) => due.rows.push(row),
+            Err(_) => due.unreadable.push((partition, chunk)),
+        }
+    }
+    Ok(due)
 }
 
 /// The rows of these chunks, where there are any.
@@ -222,13 +239,15 @@ pub(crate) async fn ahead(
 }
 
 fn read(rows: Vec<Stored>) -> Result<Vec<(i32, Row)>, sqlx::Error> {
-    let one = |(chunk, partition, account, offset, send_by, messages, record): Stored| {
-        let chunk = ChunkId::new(chunk).ok_or_else(|| sqlx::Error::Decode("no chunk id".into()))?;
-        let messages = decode(&messages).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        let (send_by, record) = (UnixMillis(send_by), Bytes::from(record));
-        Ok((partition, Row { chunk, account, offset, send_by, record, messages }))
-    };
-    rows.into_iter().map(one).collect()
+    rows.into_iter().map(read_one).collect()
+}
+
+fn read_one(stored: Stored) -> Result<(i32, Row), sqlx::Error> {
+    let (chunk, partition, account, offset, send_by, messages, record) = stored;
+    let chunk = ChunkId::new(chunk).ok_or_else(|| sqlx::Error::Decode("no chunk id".into()))?;
+    let messages = decode(&messages).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let (send_by, record) = (UnixMillis(send_by), Bytes::from(record));
+    Ok((partition, Row { chunk, account, offset, send_by, record, messages }))
 }
 
 /// Orders for these partitions that were not carried out yet, at most `most`, the eldest first;

@@ -46,8 +46,8 @@ async fn keep(connection: &mut PgConnection, rows: &[(i32, &Row)]) {
 }
 
 async fn due_now(connection: &mut PgConnection, in_hand: &[ChunkId], most: usize) -> Vec<ChunkId> {
-    let rows = due(connection, Lane::Bulk, &[0, 1], in_hand, most, 9).await.unwrap();
-    rows.into_iter().map(|(_, row)| row.chunk).collect()
+    let due = due(connection, Lane::Bulk, &[0, 1], in_hand, most, 9).await.unwrap();
+    due.rows.into_iter().map(|(_, row)| row.chunk).collect()
 }
 
 #[tokio::test]
@@ -66,7 +66,24 @@ async fn what_is_kept_comes_back_when_it_is_due() {
     let there = Ahead { offset: 30, chunk: id(3), ended: false };
     assert_eq!(ahead(&mut connection, Lane::Bulk, 0, 20).await.unwrap(), [there]);
     // Another lane has nothing.
-    assert!(due(&mut connection, Lane::Express, &[0, 1], &[], 9, 9).await.unwrap().is_empty());
+    assert!(due(&mut connection, Lane::Express, &[0, 1], &[], 9, 9).await.unwrap().rows.is_empty());
+    drop(connection);
+    schema.drop().await;
+}
+
+/// One row that cannot be read does not keep the others from what they wait for.
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_named() {
+    let schema = Schema::new(&ledger::MIGRATIONS).await;
+    let mut connection = schema.pool().acquire().await.unwrap();
+    keep(&mut connection, &[(0, &row(1, -1, Why::Retry)), (1, &row(2, -1, Why::Retry))]).await;
+    let spoil = "update deferred set messages = '\\x63' where chunk_id = $1";
+    sqlx::query(spoil).bind(id(1).get()).execute(schema.pool()).await.unwrap();
+    let due = due(&mut connection, Lane::Bulk, &[0, 1], &[], 9, 9).await.unwrap();
+    assert_eq!(due.rows.iter().map(|(_, row)| row.chunk).collect::<Vec<_>>(), [id(2)]);
+    assert_eq!(due.unreadable, [(0, id(1).get())]);
+    // A new holder that cannot read what was attempted does not begin.
+    assert!(of_chunks(&mut connection, &[id(1)]).await.is_err());
     drop(connection);
     schema.drop().await;
 }

@@ -21,9 +21,11 @@ impl Ready {
         self.turns.is_empty() && self.patient.is_empty()
     }
 
-    /// Chunks, counting one again for each time that messages of it became ready.
-    pub(super) fn len(&self) -> usize {
-        self.accounts.values().map(VecDeque::len).sum::<usize>() + self.patient.len()
+    /// Messages that are ready.
+    pub(super) fn messages(&self) -> usize {
+        let patient = self.patient.iter().map(|(_, _, messages)| messages.len());
+        let others = self.accounts.values().flatten().map(|(_, messages)| messages.len());
+        patient.chain(others).sum()
     }
 
     /// Behind what the account has already.
@@ -110,7 +112,7 @@ mod tests {
         for (account, chunk) in [(1, 0), (1, 1), (1, 2), (2, 3), (3, 4), (2, 5)] {
             ready.push(account, id(chunk), Bits::prefix(1));
         }
-        assert_eq!(ready.len(), 6);
+        assert_eq!(ready.messages(), 6);
         assert_eq!(chunks(&mut ready), [0, 3, 4, 1, 5, 2]);
         assert!(ready.is_empty());
     }
@@ -136,7 +138,7 @@ mod tests {
         for (account, chunk) in [(3, 2), (1, 3), (1, 4)] {
             ready.push_patient(account, id(chunk), Bits::prefix(1));
         }
-        assert_eq!(ready.len(), 5);
+        assert_eq!(ready.messages(), 5);
         assert_eq!(ready.take_out(1, |chunk| chunk == id(3)).len(), 1);
         assert_eq!(chunks(&mut ready), [2, 4, 0, 1]);
         assert!(ready.is_empty());

@@ -14,13 +14,17 @@ pub struct Link {
     pub stopped_at: Option<DateTime<Utc>>,
     /// The process.
     pub process: Option<uuid::Uuid>,
-    /// `closed`, `open` or `half_open`.
+    /// Whether it takes messages: `closed` (it does), `open` or `half_open`.
     pub breaker: Option<String>,
+    /// Whether it answers what became of messages of unknown outcome, in the same words.
+    pub look_ups: Option<String>,
+    /// Whether it answers with receipts.
+    pub polls: Option<String>,
     /// The process's part of the rate, in messages a second; nothing: as many as it takes.
     pub granted: Option<f64>,
     /// Slowed down by the operator's "too much" to so many messages a second.
     pub slowed_to: Option<f64>,
-    /// Chunks that are ready to be sent.
+    /// Messages that are ready to be sent.
     pub backlog: Option<i64>,
 }
 
@@ -30,8 +34,8 @@ pub struct Link {
 /// When the database cannot be asked.
 pub async fn links(connection: &mut PgConnection) -> Result<Vec<Link>, sqlx::Error> {
     sqlx::query_as(
-        "select c.name as connector, c.stopped_code, c.stopped_at, p.process, p.breaker, p.granted,
-                p.slowed_to, p.backlog
+        "select c.name as connector, c.stopped_code, c.stopped_at, p.process, p.breaker, p.look_ups, p.polls,
+                p.granted, p.slowed_to, p.backlog
          from connector c
          left join connector_process p on p.connector = c.name and p.lapses_at > clock_timestamp()
          order by c.name, p.process",

@@ -83,6 +83,26 @@ async fn what_was_asked_in_vain_is_asked_again() {
     rig.drop().await;
 }
 
+/// After a change of the routes chunks of two operators are due in turn.
+#[test]
+fn a_call_is_of_one_operator_and_as_full_as_can_be() {
+    let asked = |position: u8, connector: &str| Asked {
+        by: Some((position.to_string(), connector.into())),
+        position,
+        ..Rig::asked(1, 1).remove(0)
+    };
+    let mut queue: VecDeque<Asked> =
+        (0..250).map(|n| asked(n, if n % 2 == 0 { "one" } else { "other" })).collect();
+    let mut calls = Vec::new();
+    while !queue.is_empty() {
+        let call = next_call(&mut queue);
+        assert!(call.iter().all(|asked| asked.connector() == call[0].connector()));
+        assert!(call.is_sorted_by_key(|asked| asked.position));
+        calls.push(call.len());
+    }
+    assert_eq!(calls, [100, 100, 25, 25]);
+}
+
 /// Kafka takes nothing: calls go on until so many answers wait for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_does_not_wait_for_kafka_but_so_many_answers_at_most_do() {

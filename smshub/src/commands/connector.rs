@@ -78,7 +78,12 @@ fn line(link: &Link) -> String {
         (Some(granted), None) => words.push(format!("{granted:.0} messages/s at most")),
         (None, None) => {}
     }
-    words.push(format!("{} chunks ready", link.backlog.unwrap_or_default()));
+    for (state, what) in [(&link.look_ups, "look-ups"), (&link.polls, "questions for receipts")] {
+        if state.as_deref() != Some("closed") {
+            words.push(format!("{what} HAVE NO ANSWER"));
+        }
+    }
+    words.push(format!("{} messages ready", link.backlog.unwrap_or_default()));
     words.push(format!("process {process}"));
     words.join(", ")
 }
