@@ -65,6 +65,11 @@ async fn what_is_kept_comes_back_when_it_is_due() {
     assert_eq!(of_chunks(&mut connection, &[id(1), id(9)]).await.unwrap(), [(0, one)]);
     let there = Ahead { offset: 30, chunk: id(3), ended: false };
     assert_eq!(ahead(&mut connection, Lane::Bulk, 0, 20).await.unwrap(), [there]);
+    // Each kind has a bound of its own: what is over does not stand before what is not.
+    let both = due(&mut connection, Lane::Bulk, &[0, 1], &[], 1, 1).await.unwrap().rows;
+    assert_eq!(both.into_iter().map(|(_, row)| row.chunk).collect::<Vec<_>>(), [id(4), id(2)]);
+    let rest = due(&mut connection, Lane::Bulk, &[0, 1], &[], 9, 0).await.unwrap().rows;
+    assert_eq!(rest.into_iter().map(|(_, row)| row.chunk).collect::<Vec<_>>(), [id(2), id(1)]);
     // Another lane has nothing.
     assert!(due(&mut connection, Lane::Express, &[0, 1], &[], 9, 9).await.unwrap().rows.is_empty());
     drop(connection);

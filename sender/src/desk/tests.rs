@@ -4,7 +4,7 @@
 mod model;
 
 use super::*;
-use crate::deferred::Row;
+use crate::deferred::{Row, Waiting};
 use crate::scan::Scan;
 use domain::lane::Lane;
 use domain::phone::Msisdn;
@@ -321,4 +321,52 @@ fn who_is_asked_is_whoever_had_the_last_attempt() {
     later.retry_due(Now { boot: 0, unix: UnixMillis(0) }, None);
     let call = later.next_call(1, UnixMillis(0));
     assert_eq!((call[0].position, call[0].elsewhere.clone()), (2, None));
+}
+
+/// At the table's bound nothing new is written into it; what has a row there leaves memory.
+#[test]
+fn what_has_a_row_leaves_memory_also_where_the_table_is_full() {
+    let budget = Budget::new(1_000, 1_000_000);
+    let (old, new) = (chunk(0, vec![1]), chunk(1, vec![2]));
+    let now = Now { boot: 0, unix: UnixMillis(0) };
+    let mut desk = self::desk(0);
+    for (source, chunk) in (0..).zip([&old, &new]) {
+        desk.take(source, source, paid(&budget, chunk, 1), 0).unwrap();
+    }
+    assert_eq!(desk.next_call(9, UnixMillis(0)).len(), 2);
+    desk.wait(old.id, 0, retry(9_000));
+    desk.defer(now, 1_000, 1);
+    let record = answer(Version::NEWEST, 0, Answer::Paid(1), &old.encode(Version::NEWEST));
+    let row = Row { record, ..desk.unsaved().rows[&old.id].clone().unwrap() };
+    assert!(desk.unsaved().first.contains(&old.id));
+    desk.saved();
+    desk.load(row, now, 0).unwrap();
+    desk.wait(new.id, 0, retry(9_000));
+    desk.defer(now, 1_000, 0);
+    assert_eq!(desk.unsaved().rows.keys().collect::<Vec<_>>(), [&old.id]);
+    assert!(desk.unsaved().first.is_empty(), "it had its row before");
+}
+
+/// What comes back for a route that is stopped goes again, but for what is over.
+#[test]
+fn retries_for_a_stopped_route_leave_memory_again() {
+    let chunk = chunk(0, vec![1]);
+    let record = answer(Version::NEWEST, 0, Answer::Paid(1), &chunk.encode(Version::NEWEST));
+    let attempted = None;
+    let (why, code, due) = (Why::Retry, 0, UnixMillis(5));
+    let waiting = Waiting { position: 0, attempt: 1, tries: 1, questions: 0, why, code, due, attempted };
+    let (id, send_by) = (chunk.id, SEND_BY);
+    let row = Row { chunk: id, account: 1, offset: 0, send_by, record, messages: vec![waiting] };
+    let mut desk = self::desk(5);
+    let at = |boot| Now { boot, unix: UnixMillis(boot) };
+    desk.load(row, at(10), 0).unwrap();
+    desk.retry_due(at(10), Some(20_000));
+    assert!(!desk.has_ready());
+    desk.defer(at(10), 1_000, 0);
+    let row = desk.unsaved().rows[&id].clone().unwrap();
+    assert_eq!(row.messages[0].due, UnixMillis(20_000));
+    desk.saved();
+    desk.load(row, at(20_000), 0).unwrap();
+    desk.retry_due(at(SEND_BY.0), Some(SEND_BY.0 + 20_000));
+    assert_eq!(desk.expired(SEND_BY).len(), 1);
 }
