@@ -145,8 +145,8 @@ fn who_does_not_say_what_is_meant_is_told_how() {
             assert!(error.contains("cannot be used with"), "{error}");
         }
         assert!(run(&[verb, "1000", "--chunk", "1000"]).contains("cannot be used with"));
-        assert!(run(&[verb, "0"]).contains("expected a whole number from 1 to"));
-        assert!(run(&[verb, "--chunk", "x"]).contains("expected a whole number from 1 to"));
+        assert!(run(&[verb, "0"]).contains("whole number from 256 to"));
+        assert!(run(&[verb, "--chunk", "x"]).contains("whole number from 256 to"));
     }
     for arguments in [&["show", "0"][..], &["list", "--after", "-1"], &["list", "--limit", "0"]] {
         run(arguments);

@@ -47,8 +47,8 @@ fn wrong_usage_is_code_2_and_says_what_is_wrong() {
         (&["send", "--file", "x", "--lane", "express"], "possible values: bulk, standard"),
         (&["send", "--file", "x", "--batch", "10001"], "10001 is not in 1..=10000"),
         (&["send", "--file", "x", "--text", "a", "--column-of-text", "b"], "cannot be used with"),
-        (&["trace", "0"], "expected a whole number from 1 to 9223372036854775807"),
-        (&["trace", "9223372036854775808"], "expected a whole number from 1 to"),
+        (&["trace", "0"], "whole number from 256 to 9223372036854775807"),
+        (&["trace", "9223372036854775808"], "whole number from 256 to"),
         (&["--config"], "--config <FILE>"),
     ] {
         let (code, out, error) = run(arguments);
