@@ -8,7 +8,7 @@ use domain::time::UnixMillis;
 use ledger::LedgerError;
 use ledger::ranges::{self, Ranges};
 use platform::kafka::consumer::Record;
-use platform::ownership::{Advance, Role, clock, read_positions};
+use platform::ownership::{Advance, Role, read_positions};
 use platform::postgres::lost_a_race;
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
@@ -215,7 +215,7 @@ impl LaneLoop {
 
     /// The database's time of day: ids were minted elsewhere.
     fn now(&self) -> UnixMillis {
-        clock::unix_now().plus(-self.common.standing.clock_skew_ms())
+        self.common.standing.database_now()
     }
 
     /// Versions of the tariff never change: what is loaded stays.

@@ -8,7 +8,6 @@ use crate::magfa::{Class, LookUp, Magfa, Outgoing, Sent};
 use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::outcome::Outcome;
-use domain::time::UnixMillis;
 use platform::ownership::{Lease, Standing, clock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -106,7 +105,7 @@ impl Line {
             return Ended::NotHeld(messages);
         }
         // Kafka may have taken its time: what is late by now is not sent any more, and expires.
-        let now = self.database_now();
+        let now = self.standing.database_now();
         let (late, in_time): (Vec<_>, Vec<_>) =
             messages.iter().partition(|message| message.chunk.send_by <= now);
         let outgoing: Vec<Outgoing<'_>> = in_time.iter().copied().filter_map(outgoing).collect();
@@ -143,11 +142,6 @@ impl Line {
         self.write(hold, connector, outcomes).await
     }
 
-    /// The time by the database's clock: `send_by` was stamped elsewhere.
-    fn database_now(&self) -> UnixMillis {
-        clock::unix_now().plus(-self.standing.clock_skew_ms())
-    }
-
     /// Asks the operator that a message of unknown outcome went by what became of it.
     pub(crate) async fn look_up(&self, hold: &Hold, message: Leaving) -> Ended {
         let Some(link) = self.link(message.elsewhere.as_deref()) else { return Ended::AskLater(message) };
@@ -182,7 +176,7 @@ impl Line {
     /// before it was made.
     fn since_attempt(&self, message: &Leaving) -> i64 {
         let attempted_at = message.attempted_at.max(message.chunk.created_at);
-        self.database_now().0.saturating_sub(attempted_at.0)
+        self.standing.database_now().0.saturating_sub(attempted_at.0)
     }
 
     async fn record(&self, hold: &Hold, kind: AttemptKind) -> Result<i64, Broken> {

@@ -46,8 +46,7 @@ impl LaneLoop {
 
     /// The time, and the database's: `send_by` was stamped elsewhere.
     pub(crate) fn now(&self) -> Now {
-        let unix = clock::unix_now().plus(-self.common.standing.clock_skew_ms());
-        Now { boot: clock::boot_ms(), unix }
+        Now { boot: clock::boot_ms(), unix: self.common.standing.database_now() }
     }
 
     /// One call of a partition. Returns whether anything left the desk.
@@ -175,6 +174,9 @@ impl LaneLoop {
     }
 
     fn ended(&mut self, partition: i32, ended: Ended) {
+        let ms = |setting: u64| i64::try_from(setting).unwrap_or(i64::MAX);
+        let look_up_after = ms(self.settings.look_up_after_ms);
+        let retry_first = ms(self.settings.retry_first_ms);
         match ended {
             Ended::Wrote { offset, heard } => {
                 if let Some(desk) = self.desk(partition) {
@@ -186,23 +188,22 @@ impl LaneLoop {
                 }
             }
             Ended::NoAnswer(message) => self.no_answer(partition, message),
-            Ended::AskLater(message) => self.wait_after(partition, &message, Why::LookUp),
+            Ended::AskLater(message) => self.wait_for(partition, &message, Why::LookUp, look_up_after),
             // No bytes went out. Should the hold come back, or never have been lost, they are
             // tried again; else the owner takes the partition away.
             Ended::NotHeld(messages) => {
-                messages.iter().for_each(|message| self.wait_after(partition, message, Why::Retry));
+                messages
+                    .iter()
+                    .for_each(|message| self.wait_for(partition, message, Why::Retry, retry_first));
             }
             // The loop sees the broken producer and begins again, or loses the partition.
             Ended::Broken | Ended::Over => {}
         }
     }
 
-    fn wait_after(&mut self, partition: i32, message: &Leaving, why: Why) {
-        let after = match why {
-            Why::LookUp => self.settings.look_up_after_ms,
-            Why::Retry | Why::Patience | Why::Dead => self.settings.retry_first_ms,
-        };
-        let at = clock::boot_ms().saturating_add(i64::try_from(after).unwrap_or(i64::MAX));
+    /// A message waits for so long, in milliseconds.
+    pub(crate) fn wait_for(&mut self, partition: i32, message: &Leaving, why: Why, after_ms: i64) {
+        let at = clock::boot_ms().saturating_add(after_ms);
         if let Some(desk) = self.desk(partition) {
             desk.wait(message.chunk.id, message.position, Wait { at, why, code: 0 });
         }

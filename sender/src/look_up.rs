@@ -1,10 +1,9 @@
 //! Asking what became of messages whose outcome is not known, and how long.
 
 use crate::deferred::Why;
-use crate::desk::{Desk, Leaving, Now, Wait};
+use crate::desk::{Desk, Leaving, Now};
 use crate::lane::{Event, LaneLoop, What};
 use domain::outcome::Outcome;
-use platform::ownership::clock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -52,7 +51,7 @@ impl LaneLoop {
             } else if self.admits(&message) {
                 self.look_up(partition, message);
             } else {
-                self.put_off(partition, &message, now, put_off);
+                self.put_off(partition, &message, put_off);
             }
         }
         self.close(partition, left, Outcome::LeftToReceipt);
@@ -86,7 +85,7 @@ impl LaneLoop {
     /// Its turn comes when the operator answers again and those before it have been asked, a
     /// second's worth each second. One that is stopped waits for a person; one that is not
     /// configured may be in the settings of another process, or again in ours.
-    fn put_off(&mut self, partition: i32, message: &Leaving, now: Now, put_off: &mut PutOff) {
+    fn put_off(&mut self, partition: i32, message: &Leaving, put_off: &mut PutOff) {
         let link = self.line.link(message.elsewhere.as_deref());
         let before = put_off.entry(message.elsewhere.clone()).or_insert(0);
         let after = match link.and_then(|link| Some((link, link.connector.no_look_ups_for()?))) {
@@ -97,10 +96,7 @@ impl LaneLoop {
             None => self.silent_again_ms(),
         };
         *before += 1;
-        let wait = Wait { at: now.boot.saturating_add(after), why: Why::LookUp, code: 0 };
-        if let Some(desk) = self.desk(partition) {
-            desk.wait(message.chunk.id, message.position, wait);
-        }
+        self.wait_for(partition, message, Why::LookUp, after);
     }
 
     fn silent_again_ms(&self) -> i64 {
@@ -124,9 +120,6 @@ impl LaneLoop {
                 Some(_) => return self.close(partition, vec![message], Outcome::LeftToReceipt),
             },
         };
-        let wait = Wait { at: clock::boot_ms().saturating_add(after), why: Why::LookUp, code: 0 };
-        if let Some(desk) = self.desk(partition) {
-            desk.wait(chunk, position, wait);
-        }
+        self.wait_for(partition, &message, Why::LookUp, after);
     }
 }

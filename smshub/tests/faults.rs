@@ -65,11 +65,7 @@ impl World {
 
     /// How often the operator took each message.
     fn taken(&self) -> HashMap<i64, usize> {
-        let mut taken = HashMap::new();
-        for event in self.gateway.operator.remembered() {
-            event.taken().for_each(|(uid, _)| *taken.entry(uid).or_insert(0) += 1);
-        }
-        taken
+        testkit::gateway::taken(&self.gateway.operator)
     }
 
     async fn message(&self, id: i64) -> Value {

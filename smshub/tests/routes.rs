@@ -2,11 +2,10 @@
 //! asked about there, wherever the routes lead by then.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use simulator::{Operator, Settings};
-use std::collections::HashMap;
+use simulator::Settings;
 use std::path::Path;
-use std::time::{Duration, Instant};
-use testkit::gateway::{Customer, Gateway, Process};
+use std::time::Duration;
+use testkit::gateway::{Customer, Gateway, Process, taken};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_smshub");
 const END: Duration = Duration::from_secs(60);
@@ -17,21 +16,8 @@ fn operator() -> Settings {
     Settings { delivery_ratio: 1.0, delivery_min_ms: 0, delivery_max_ms: 0, ..Settings::default() }
 }
 
-/// How often an operator took each message.
-fn taken(operator: &Operator) -> HashMap<i64, usize> {
-    let mut taken = HashMap::new();
-    for event in operator.remembered() {
-        event.taken().for_each(|(uid, _)| *taken.entry(uid).or_insert(0) += 1);
-    }
-    taken
-}
-
-async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + END;
-    while !condition().await {
-        assert!(Instant::now() < deadline, "{what}: not within {END:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await; // a look, not a hope: see the deadline
-    }
+async fn until(what: &str, condition: impl AsyncFnMut() -> bool) {
+    testkit::until(what, END, condition).await;
 }
 
 /// The status of a message; nothing where it is not recorded yet.

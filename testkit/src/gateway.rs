@@ -242,6 +242,15 @@ impl Gateway {
     }
 }
 
+/// How often an operator took each message, by our ids.
+pub fn taken(operator: &Operator) -> HashMap<i64, usize> {
+    let mut taken = HashMap::new();
+    for event in operator.remembered() {
+        event.taken().for_each(|(uid, _)| *taken.entry(uid).or_insert(0) += 1);
+    }
+    taken
+}
+
 /// An operator in this process, and where it listens.
 async fn start_operator(settings: Settings, stop: &CancellationToken) -> (Arc<Operator>, SocketAddr) {
     let operator = Operator::in_memory(settings, OPERATOR_MESSAGES, OPERATOR_JOURNAL);

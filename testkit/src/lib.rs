@@ -9,6 +9,7 @@ pub mod postgres;
 
 use platform::ownership::OwnershipSettings;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// An environment variable that `make test` sets.
 ///
@@ -44,5 +45,17 @@ pub fn ownership(data_folder: PathBuf) -> OwnershipSettings {
         clock_skew_max_ms: 2_000,
         look_ms: 200,
         watchdog_ms: 10_000,
+    }
+}
+
+/// Waits until a condition holds, at most so long.
+///
+/// # Panics
+/// Where it does not in that time, with `what`.
+pub async fn until(what: &str, limit: Duration, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "{what}: not within {limit:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await; // a look, not a hope: see the deadline
     }
 }

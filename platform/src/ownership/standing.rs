@@ -61,6 +61,12 @@ impl Standing {
         self.clock_skew_ms.load(Ordering::Acquire)
     }
 
+    /// The time by the database's clock, as far as this process knows it: what is compared with it
+    /// was stamped elsewhere.
+    pub fn database_now(&self) -> UnixMillis {
+        clock::unix_now().plus(-self.clock_skew_ms())
+    }
+
     /// The record version that every living process reads: the one to write.
     pub fn write_version(&self) -> Version {
         Version::new(self.write_version.load(Ordering::Acquire)).unwrap_or(Version::NEWEST)

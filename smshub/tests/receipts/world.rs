@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use testkit::gateway::{Customer, Gateway, Process};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_smshub");
@@ -205,12 +205,8 @@ pub(crate) async fn accepted(customer: &Customer, api: SocketAddr, number: usize
 }
 
 /// Waits until it is so.
-pub(crate) async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + END;
-    while !is().await {
-        assert!(Instant::now() < deadline, "{what}: not within {END:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await; // a look, not a hope: see the deadline
-    }
+pub(crate) async fn until(what: &str, is: impl AsyncFnMut() -> bool) {
+    testkit::until(what, END, is).await;
 }
 
 /// What `/readyz` of a process says.
