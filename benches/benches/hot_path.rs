@@ -45,6 +45,7 @@ fn chunk(own_texts: bool) -> Chunk {
         call_id: id,
         call_chunks: 40,
         call_messages: 10_000,
+        campaign: 0,
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn content(chunk: ChunkId, size: u16) -> Chunk {
         call_id: chunk,
         call_chunks: 1,
         call_messages: size.into(),
+        campaign: 0,
     }
 }
 

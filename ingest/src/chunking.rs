@@ -17,7 +17,7 @@ use wire::submitted::{CHUNK_BYTES_MAX, Chunk, Text};
 use crate::config::{REFERENCE_CHARACTERS_MAX, SEGMENTS_MAX};
 
 /// Envelope, ids, times and counts, each at its longest, and the heads of the lists.
-const FIXED_BYTES: usize = 160;
+const FIXED_BYTES: usize = 172;
 /// A recipient (8) and the number of its text (at most 2: below 256 texts a chunk).
 const ROW_BYTES: usize = 10;
 /// The head of a text or reference, and a text's encoding and segments.
@@ -66,6 +66,8 @@ pub(crate) struct Call {
     pub(crate) tariff_version: u32,
     pub(crate) created_at: UnixMillis,
     pub(crate) send_by: UnixMillis,
+    /// The campaign its messages belong to; 0 where they belong to none.
+    pub(crate) campaign: i64,
 }
 
 /// Cuts a call: the rows of each chunk. Together they are all rows, in order.
@@ -120,6 +122,7 @@ pub(crate) fn build(call: &Call, rows: Range<usize>, id: ChunkId, run: Run) -> C
         call_id: run.first,
         call_chunks: run.count,
         call_messages: u32::try_from(call.rows.len()).unwrap_or(u32::MAX),
+        campaign: call.campaign,
     }
 }
 

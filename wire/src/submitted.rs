@@ -56,6 +56,8 @@ pub struct Chunk {
     pub call_chunks: u32,
     /// Messages in the call.
     pub call_messages: u32,
+    /// The campaign it belongs to, a positive number; 0 where it belongs to none.
+    pub campaign: i64,
 }
 
 impl Chunk {
@@ -134,6 +136,7 @@ impl Chunk {
             call_id: self.call_id.get(),
             call_chunks: self.call_chunks,
             call_messages: self.call_messages,
+            campaign_id: self.campaign,
         }
     }
 
@@ -157,6 +160,9 @@ impl Chunk {
         if message.account_id <= 0 {
             return Err(invalid("account_id", "positive"));
         }
+        if message.campaign_id < 0 {
+            return Err(invalid("campaign_id", "0, or positive"));
+        }
         Ok(Chunk {
             id: ChunkId::new(message.chunk_id).ok_or(invalid("chunk_id", "a chunk's id"))?,
             account: message.account_id,
@@ -172,6 +178,7 @@ impl Chunk {
             call_id: ChunkId::new(message.call_id).ok_or(invalid("call_id", "a chunk's id"))?,
             call_chunks: message.call_chunks,
             call_messages: message.call_messages,
+            campaign: message.campaign_id,
         })
     }
 }

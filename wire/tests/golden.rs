@@ -38,6 +38,7 @@ fn chunk() -> Chunk {
         call_id: ChunkId::new(117_594_862_387_200_000 & !255).unwrap(),
         call_chunks: 1,
         call_messages: 2,
+        campaign: 0,
     }
 }
 
@@ -68,6 +69,8 @@ fn check<T: PartialEq + std::fmt::Debug>(
 #[test]
 fn submitted() {
     check("submitted", &chunk(), &chunk().encode(Version::NEWEST), Chunk::decode);
+    let of_a_campaign = Chunk { campaign: 12, ..chunk() };
+    check("submitted_campaign", &of_a_campaign, &of_a_campaign.encode(Version::NEWEST), Chunk::decode);
 }
 
 /// The hash decides whether two chunks are the same request: it must never change.
@@ -157,6 +160,7 @@ fn broken_records_are_refused() {
         Chunk { text_index: vec![], ..chunk() },
         Chunk { references: vec![String::new(); 3], ..chunk() },
         Chunk { account: 0, ..chunk() },
+        Chunk { campaign: -1, ..chunk() },
         Chunk { texts: vec![Text { segments: 0, ..chunk().texts[0].clone() }; 2], ..chunk() },
     ];
     for chunk in broken {

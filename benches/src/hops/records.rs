@@ -125,6 +125,7 @@ mod tests {
             call_id: id(),
             call_chunks: 1,
             call_messages: 2,
+            campaign: 0,
         }
     }
 

@@ -59,6 +59,7 @@ prop_compose! {
             tariff_version: u32::MAX,
             created_at: UnixMillis(at),
             send_by: UnixMillis(i64::MAX),
+            campaign: i64::MAX,
         }
     }
 }

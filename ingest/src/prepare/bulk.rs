@@ -76,6 +76,7 @@ pub(crate) fn bulk(body: &[u8], context: Context<'_>) -> Result<Bulk, Problem> {
         tariff_version: context.tariff.version(),
         created_at: context.now,
         send_by: context.send_by(read.ttl_seconds.optional(), asked_lane),
+        campaign: 0,
     };
     let cuts = cut(&call, limits.chunk_messages);
     Ok(Bulk { call, cuts, rejected: messages.rejected, segments: messages.segments, price })

@@ -52,6 +52,7 @@ pub(crate) fn message(body: &[u8], context: Context<'_>) -> Result<Message, Prob
         tariff_version: context.tariff.version(),
         created_at: context.now,
         send_by: context.send_by(read.ttl_seconds.optional(), lane),
+        campaign: 0,
     };
     Ok(Message { call, to, measured, price })
 }

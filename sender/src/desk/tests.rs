@@ -40,6 +40,7 @@ fn chunk(number: i64, recipients: Vec<u64>) -> Arc<Chunk> {
         call_id: id,
         call_chunks: 1,
         call_messages: 1,
+        campaign: 0,
     })
 }
 

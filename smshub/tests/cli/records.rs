@@ -29,6 +29,7 @@ pub fn chunk(account: i64, made: UnixMillis) -> Chunk {
         call_id: id,
         call_chunks: 1,
         call_messages: 2,
+        campaign: 0,
     }
 }
 

@@ -32,6 +32,7 @@ fn call(accepted: &BTreeSet<u32>) -> Call {
         tariff_version: 1,
         created_at: UnixMillis(0),
         send_by: UnixMillis(1),
+        campaign: 0,
     }
 }
 
