@@ -103,6 +103,9 @@ pub struct KeySettings {
     pub known_ms: u64,
     /// How long an unknown key is believed to be unknown, in milliseconds.
     pub unknown_ms: u64,
+    /// While Postgres does not answer: how long after it was last checked a known key is
+    /// believed, in milliseconds.
+    pub unreadable_ms: u64,
     /// Keys remembered of each kind.
     pub entries: u64,
 }
@@ -233,6 +236,7 @@ impl KeySettings {
     fn check(&self, violations: &mut Violations) {
         violations.range("ingest.keys.known_ms", self.known_ms, 0..=60_000);
         violations.range("ingest.keys.unknown_ms", self.unknown_ms, 0..=60_000);
+        violations.range("ingest.keys.unreadable_ms", self.unreadable_ms, 0..=3_600_000);
         violations.range("ingest.keys.entries", self.entries, 100..=10_000_000);
     }
 }

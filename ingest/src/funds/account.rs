@@ -25,6 +25,16 @@ pub(super) struct Reading {
     pub(super) at: Instant,
 }
 
+impl Reading {
+    /// Two that were asked for at the same time may come in either order. What ended by the later
+    /// one is not in the balance of the earlier one; and a call that asked for one must not be
+    /// judged by another that does not have the charge before it.
+    fn is_older_than(self, other: Reading) -> bool {
+        let behind = self.next.iter().zip(other.next).any(|(own, other)| *own < other);
+        behind || self.next == other.next && self.at < other.at
+    }
+}
+
 /// An account and what is promised of it.
 pub(super) struct Account {
     pub(super) reading: Option<Reading>,
@@ -107,10 +117,7 @@ impl Account {
 
     /// Takes a snapshot in. Returns the promises that end by it.
     pub(super) fn read(&mut self, reading: Reading) -> Vec<(ChunkId, Promised)> {
-        // Two that were asked for at the same time may come in either order. What ended by the
-        // later one is not in the balance of the earlier one.
-        let behind = |last: Reading| (0..3).any(|lane| reading.next[lane] < last.next[lane]);
-        if self.reading.is_some_and(behind) {
+        if self.reading.is_some_and(|last| reading.is_older_than(last)) {
             return Vec::new();
         }
         self.reading = Some(reading);

@@ -254,3 +254,6 @@ fn account_floor(account: &Account) -> Option<Money> {
 fn suspect(balance: Money, chunk: ChunkId, ended: Promised) -> Option<ChunkId> {
     ended.floor.is_some_and(|floor| balance < floor).then_some(chunk)
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ pub(super) fn settings() -> Settings {
             ttl_seconds_max: 259_200,
             ttl_seconds_default: ByLane { express: 300, standard: 86_400, bulk: 259_200 },
         },
-        keys: KeySettings { known_ms: 200, unknown_ms: 200, entries: 1_000 },
+        keys: KeySettings { known_ms: 200, unknown_ms: 200, unreadable_ms: 60_000, entries: 1_000 },
         funds: FundsSettings {
             refresh_ms: 100,
             accounts: 1_000,
