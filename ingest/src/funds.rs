@@ -1,7 +1,7 @@
 //! Whether the balance covers a call: at once, and truly.
 //!
 //! This process keeps the balances of accounts seen lately, refreshed a few times a second in
-//! one snapshot with billing's positions ([`refresh`]), and what it promised of each that is not
+//! one snapshot with billing's positions ([`refresh`], [`reading`]), and what it promised of each that is not
 //! in that balance yet ([`book`]). Where the balance is ample a call is promised its cost at
 //! once, without asking anyone. Otherwise the balance is read anew, one read for all who wait
 //! for it ([`shared`]): it does not cover the call and the promises: refused, and nothing was
@@ -16,22 +16,22 @@ mod account;
 mod book;
 mod followed;
 mod promise;
+mod reading;
 mod refresh;
 mod shared;
 mod verdicts;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use domain::id::{ChunkId, Run};
 use domain::lane::Lane;
 use domain::money::Money;
-use domain::partition;
 use platform::http::problem::{Code, Problem};
 use platform::kafka::topics::Stage;
 use platform::ownership::Standing;
-use platform::postgres::{Pool, Pools};
+use platform::postgres::Pools;
 use platform::role::Common;
 
 pub(crate) use followed::Why;
@@ -44,7 +44,6 @@ use crate::metrics::{self, Decided};
 use book::{Asked, Book, Bounds, Given};
 use followed::Followed;
 use promise::Shelf;
-use shared::Shared;
 use verdicts::Desk;
 
 /// What this process knows of balances, and what it promised of them. One a process.
@@ -60,7 +59,7 @@ pub(crate) struct Funds {
     desk: Desk,
     followed: Followed,
     began: Instant,
-    /// When Postgres was asked last and answered, in milliseconds since `began`.
+    /// When Postgres was last asked and answered, in milliseconds since `began`.
     read_ms: AtomicU64,
 }
 
@@ -166,43 +165,6 @@ impl Funds {
                 return Err(unavailable(detail));
             }
         }
-    }
-
-    /// Reads the balance of an account, or shares a read. Returns whether it was read.
-    async fn read_anew(&self, shared: &Shared, account: i64, lane: Lane) -> bool {
-        // The refresh asks all the time: while it has no answer, nobody need wait for another.
-        if self.unread_for() > ms(self.settings.stale_ms) {
-            return false;
-        }
-        let read = async || {
-            metrics::balance_read(lane);
-            let read = self.read(self.pools.lane(lane), &[account], Some(account)).await;
-            read.inspect_err(|error| tracing::warn!(%error, account, "the balance could not be read")).is_ok()
-        };
-        shared.read(lane, read).await
-    }
-
-    /// Reads balances into the book: of one account, or of all.
-    async fn read(&self, pool: &Pool, accounts: &[i64], one: Option<i64>) -> Result<(), sqlx::Error> {
-        let at = Instant::now();
-        let partition = one.map(|account| partition::of_account(account, self.partitions));
-        let read = async |connection: &mut _| {
-            ledger::funds::snapshot(connection, accounts, &self.topics, partition).await
-        };
-        let snapshot = pool.within(read).await?;
-        self.has_read(at);
-        refresh::take_in(&self.shelf, &self.topics, self.partitions, accounts, &snapshot, at);
-        Ok(())
-    }
-
-    fn has_read(&self, at: Instant) {
-        let ms = at.saturating_duration_since(self.began).as_millis();
-        self.read_ms.fetch_max(u64::try_from(ms).unwrap_or(u64::MAX), Ordering::AcqRel);
-    }
-
-    /// For how long Postgres has not answered.
-    fn unread_for(&self) -> Duration {
-        self.began.elapsed().saturating_sub(ms(self.read_ms.load(Ordering::Acquire)))
     }
 
     /// Waits for the ledger's verdict on the chunks of a run, which have so many messages each.

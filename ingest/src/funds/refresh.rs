@@ -3,18 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ledger::funds::Snapshot;
 use platform::lifecycle::Stop;
 use tokio::time::MissedTickBehavior;
 
-use super::account::Reading;
 use super::followed::Why;
-use super::promise::Shelf;
 use super::{Funds, ms};
 use crate::metrics;
 
-/// Accounts that are brought up to date under one lock.
-const AT_ONCE: usize = 500;
 /// A record whose producer broke may still reach Kafka; after so long it does not.
 const LOST_AFTER: Duration = Duration::from_secs(60);
 
@@ -67,37 +62,4 @@ impl Funds {
         read?;
         self.followed.ask(pool, now).await
     }
-}
-
-/// Takes a snapshot in, for the accounts that it was asked for.
-pub(super) fn take_in(
-    shelf: &Shelf,
-    topics: &[String],
-    partitions: i32,
-    accounts: &[i64],
-    snapshot: &Snapshot,
-    at: Instant,
-) {
-    let next = positions(topics, snapshot);
-    let balances: std::collections::HashMap<i64, _> = snapshot.balances.iter().copied().collect();
-    for some in accounts.chunks(AT_ONCE) {
-        let mut book = shelf.book();
-        for account in some {
-            let balance = balances.get(account).copied().unwrap_or_default();
-            let partition = domain::partition::of_account(*account, partitions);
-            let next = next.get(&partition).copied().unwrap_or_default();
-            book.read(*account, Reading { balance, next, at });
-        }
-    }
-}
-
-/// By partition what billing judges next, by lane.
-fn positions(topics: &[String], snapshot: &Snapshot) -> std::collections::HashMap<i32, [i64; 3]> {
-    let mut next: std::collections::HashMap<i32, [i64; 3]> = std::collections::HashMap::new();
-    for (topic, partition, offset) in &snapshot.positions {
-        if let Some(lane) = topics.iter().position(|known| known == topic) {
-            next.entry(*partition).or_default()[lane] = *offset;
-        }
-    }
-    next
 }

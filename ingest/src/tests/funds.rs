@@ -1,6 +1,7 @@
 //! Where the balance is close: the verdict, its places, and its absence; and no Postgres.
 //! Billing is played by the test, with the ledger's own functions.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use domain::hold::Prices;
@@ -9,6 +10,7 @@ use domain::lane::Lane;
 use domain::money::Money;
 use domain::partition;
 use ledger::hold::Request;
+use platform::http::problem::Code;
 use platform::kafka::topics::Stage;
 use platform::ownership::clock::unix_now;
 use serde_json::{Value, json};
@@ -18,7 +20,7 @@ use super::gateway::{Answer, Gateway};
 use super::sending::submitted;
 use super::settings::settings;
 use crate::chunking::{Call, cut};
-use crate::keys::Scope;
+use crate::keys::{Key, Scope};
 use crate::prepare::{self, Context};
 use crate::submit::Ready;
 
@@ -148,13 +150,14 @@ async fn there_is_a_place_to_wait_or_nothing_is_taken() {
         bill(&gateway, Lane::Standard, 2).await;
         full
     };
-    let (waits, full) = futures::join!(gateway.post_json("/v1/messages/bulk", &list(4, "standard")), bills);
+    let (four, two) = (list(4, "standard"), list(2, "standard"));
+    let (waits, full) = futures::join!(gateway.post_json("/v1/messages/bulk", &four), bills);
     assert_eq!((waits.status.as_u16(), &waits.body["accepted"]), (202, &json!(4)));
     insta::assert_json_snapshot!(full.lines());
 
     // It is free again, and what is not close needs none.
     let bills = bill(&gateway, Lane::Standard, 3);
-    let (waits, ()) = futures::join!(gateway.post_json("/v1/messages/bulk", &list(2, "standard")), bills);
+    let (waits, ()) = futures::join!(gateway.post_json("/v1/messages/bulk", &two), bills);
     assert_eq!((waits.status.as_u16(), &waits.body["accepted"]), (202, &json!(2)));
     assert_eq!(submitted(&gateway, Lane::Standard).len(), 3);
     gateway.close().await;
@@ -186,23 +189,43 @@ async fn without_postgres_the_last_known_balance_counts() {
     gateway.delete_topics().await;
 }
 
+/// A call of so many messages, as if it had come over HTTP.
+async fn prepared(gateway: &Gateway, messages: usize) -> (Call, Vec<Range<usize>>) {
+    let tariff = gateway.app.tariffs.current().unwrap();
+    let caller = gateway.app.keys.identity(Key::parse(&gateway.key).unwrap()).await.unwrap();
+    let context = Context { rules: &gateway.app.rules, caller: &caller, tariff: &tariff, now: unix_now() };
+    let call = prepare::bulk(list(messages, "standard").to_string().as_bytes(), context).unwrap().call;
+    let cuts = cut(&call, 2);
+    (call, cuts)
+}
+
+/// What was promised to a call that is not produced after all is there for the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_produced_is_promised_to_nobody() {
+    let gateway = with_balance(3_000, |_| {}).await;
+    let ready = async || {
+        let (call, cuts) = prepared(&gateway, 3).await;
+        Ready::new(&gateway.app, call, cuts).await
+    };
+    let first = ready().await.unwrap();
+    let mut next = Box::pin(ready());
+    let waits = tokio::time::timeout(Duration::from_millis(300), &mut next).await;
+    assert!(waits.is_err(), "whether the first is produced is not known yet");
+    drop(first);
+    let second = next.await.unwrap();
+    let (sent, ()) = futures::join!(second.send(&gateway.app), bill(&gateway, Lane::Standard, 2));
+    assert_eq!(sent.unwrap().accepted_rows().count(), 3);
+    assert_eq!(ready().await.map(drop).map_err(|problem| problem.code()), Err(Code::InsufficientFunds));
+    gateway.close().await;
+}
+
 /// A chunk that is produced again under its id is judged once: the answer is the ledger's.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_produced_again_gets_the_same_verdict() {
     let gateway = with_balance(2_500, |_| {}).await;
-    let prepared = || {
-        let tariff = gateway.app.tariffs.current().unwrap();
-        let caller =
-            crate::keys::Identity { account: gateway.account, scopes: vec![], lines: vec!["100002".into()] };
-        let context =
-            Context { rules: &gateway.app.rules, caller: &caller, tariff: &tariff, now: unix_now() };
-        let call: Call = prepare::bulk(list(5, "standard").to_string().as_bytes(), context).unwrap().call;
-        let cuts = cut(&call, 2);
-        (call, cuts)
-    };
     let run = gateway.ids.reserve(3).unwrap();
     let accepted = async || {
-        let (call, cuts) = prepared();
+        let (call, cuts) = prepared(&gateway, 5).await;
         let sent = Ready::again(&gateway.app, call, cuts, run).unwrap().send(&gateway.app).await.unwrap();
         assert_eq!(sent.run, run);
         sent.accepted_rows().map(|row| row.index).collect::<Vec<_>>()
