@@ -43,7 +43,8 @@ impl Known {
         let (balance, cost) = (i128::from(self.balance.get()), i128::from(cost.get()));
         let certainly = self.promised + cost;
         let at_most = certainly + self.uncertain;
-        if at_most * Self::SHARE * i128::from(self.processes.max(1)) <= balance {
+        // What is free of charge is always paid.
+        if cost == 0 || at_most * Self::SHARE * i128::from(self.processes.max(1)) <= balance {
             Cover::Ample
         } else if at_most <= balance {
             Cover::Close
@@ -80,6 +81,7 @@ mod tests {
         assert_eq!(cover(2, 0, 1_000), Cover::Close);
         assert_eq!(cover(2, 1, 1_000), Cover::Short);
         assert_eq!(known(0, 0, 0, 0).covers(Money::ZERO), Cover::Ample);
+        assert_eq!(known(0, 500, 0, 1).covers(Money::ZERO), Cover::Ample);
     }
 
     #[test]

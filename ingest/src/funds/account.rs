@@ -58,7 +58,7 @@ pub(super) struct Promised {
     pub(super) since: Instant,
     /// Where it was promised without asking: the balance below which it may have been refused.
     pub(super) floor: Option<Money>,
-    /// Since when it is known that nobody will ever say whether Kafka has it.
+    /// Since when it is known that nobody will ever say where Kafka has it.
     pub(super) lost_at: Option<Instant>,
 }
 
@@ -108,7 +108,7 @@ impl Account {
         None
     }
 
-    /// Nobody will ever say whether Kafka has it.
+    /// Nobody will ever say where Kafka has it, or whether.
     pub(super) fn lose(&mut self, number: u64, now: Instant) {
         if let Some(promised) = self.unconfirmed.get_mut(&number) {
             promised.lost_at = Some(now);
@@ -123,8 +123,9 @@ impl Account {
         self.reading = Some(reading);
         let mut ended = Vec::new();
         for (confirmed, next) in self.confirmed.iter_mut().zip(reading.next) {
-            let rest = confirmed.split_off(&next);
-            ended.extend(std::mem::replace(confirmed, rest).into_values());
+            while let Some(first) = confirmed.first_entry().filter(|first| *first.key() < next) {
+                ended.push(first.remove());
+            }
         }
         self.promised -= ended.iter().map(|(_, promised)| i128::from(promised.cost.get())).sum::<i128>();
         ended

@@ -169,7 +169,7 @@ impl Book {
         }
     }
 
-    /// Nobody will ever say whether Kafka has it.
+    /// Nobody will ever say where Kafka has it, or whether.
     pub(super) fn lose(&mut self, account: i64, number: u64, now: Instant) {
         if let Some(account) = self.accounts.get_mut(&account) {
             account.lose(number, now);

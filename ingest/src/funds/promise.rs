@@ -60,11 +60,12 @@ impl Covered {
 }
 
 impl Promise {
-    /// Kafka has the chunk at this offset, or it will never be known whether it has.
+    /// Kafka has the chunk at this offset, or it will never be known where, or whether it has.
     pub(crate) fn delivered(mut self, offset: Option<i64>) {
         self.delivered = true;
         let mut book = self.shelf.book();
-        match (offset, self.chunk) {
+        // After a retry the client can know that a record is stored, and not where.
+        match (offset.filter(|offset| *offset >= 0), self.chunk) {
             (Some(offset), Some(chunk)) => book.confirm(self.account, self.number, chunk, offset),
             _ => book.lose(self.account, self.number, Instant::now()),
         }

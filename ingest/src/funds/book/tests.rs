@@ -180,28 +180,27 @@ impl World {
         let (lane, costs) = (Lane::ALL[lane], [Money::new(cost)]);
         let asked = Asked { account: ACCOUNT, lane, costs: &costs };
         let (processes, now) = (self.processes(), self.now);
-        match self.books[process].promise(asked, processes, now) {
+        // Whoever is uncertain waits for acknowledgements, and looks again without another read.
+        let mut given = self.books[process].promise(asked, processes, now);
+        while given == Given::Uncertain {
+            let own = |one: &(Lane, usize)| self.logs[one.0.index()][one.1].process == process;
+            let Some(at) = self.unacknowledged.iter().position(own) else { return };
+            self.step(&Step::Acknowledge(at));
+            given = self.books[process].promise(asked, processes, now);
+        }
+        match given {
             Given::Ample(numbers) => self.note(process, lane, cost, numbers, true),
             Given::Close(numbers) => self.note(process, lane, cost, numbers, false),
-            Given::Uncertain => {
-                let open = self.promised.iter().filter(|promise| promise.process == process).count()
-                    + self
-                        .unacknowledged
-                        .iter()
-                        .filter(|(l, o)| self.logs[l.index()][*o].process == process)
-                        .count();
-                assert!(open > 0, "an acknowledgement will come");
-            }
-            // It is true: what this process had produced, and what was not billed when the
-            // balance was read, leave less.
-            Given::Short(_) => {
-                let unbilled: i64 = Lane::ALL
-                    .map(|l| {
-                        self.logs[l.index()][self.next[l.index()]..].iter().map(|one| one.cost).sum::<i64>()
-                    })
-                    .iter()
-                    .sum();
+            Given::Uncertain => {}
+            // It is true: what was produced, and was not billed when the balance was read,
+            // leaves less.
+            Given::Short(left) => {
+                let unbilled =
+                    |log: &[Logged], next: usize| log[next..].iter().map(|one| one.cost).sum::<i64>();
+                let unbilled: i64 =
+                    self.logs.iter().zip(self.next).map(|(log, next)| unbilled(log, next)).sum();
                 assert!(self.balance - unbilled < cost, "{} less {unbilled} covers {cost}", self.balance);
+                assert!(left.get() < cost);
             }
             Given::Full => panic!("there is room"),
         }
