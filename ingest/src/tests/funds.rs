@@ -30,7 +30,8 @@ const END: Duration = Duration::from_secs(30);
 async fn with_balance(balance: i64, change: impl FnOnce(&mut crate::Settings)) -> Gateway {
     let mut settings = settings();
     settings.limits.chunk_messages = 2;
-    settings.funds.verdict_ms = 10_000;
+    // Long: billing, which is the test, may be slow on a busy machine.
+    settings.funds.verdict_ms = 30_000;
     change(&mut settings);
     let mut gateway = Gateway::open(settings, true).await;
     gateway.account = gateway.account_with(balance).await;
