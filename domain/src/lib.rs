@@ -6,6 +6,7 @@
 //! property tests and in `smshub audit`.
 
 pub mod bits;
+pub mod funds;
 pub mod hold;
 pub mod id;
 pub mod invariant;

@@ -14,6 +14,7 @@ use platform::threads::Threads;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Settings;
+use crate::funds::Funds;
 use crate::keys::KeyCache;
 use crate::produce::LaneProducer;
 use crate::receipts::{CALLS_MAX, Doors};
@@ -28,6 +29,7 @@ pub(crate) struct App {
     pub(crate) http: HttpLimits,
     pub(crate) keys: KeyCache,
     pub(crate) tariffs: Arc<Tariffs>,
+    pub(crate) funds: Arc<Funds>,
     pub(crate) pools: Pools,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) standing: Arc<Standing>,
@@ -58,6 +60,7 @@ impl App {
             http: settings.http.clone(),
             keys: KeyCache::new(&settings.keys, common.pools.common().clone()),
             tariffs: Arc::new(Tariffs::default()),
+            funds: Arc::new(Funds::new(common, &settings.funds, &settings.currency)),
             pools: common.pools.clone(),
             ids,
             standing: Arc::clone(&common.standing),

@@ -45,6 +45,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How API keys are remembered.
     pub keys: KeySettings,
+    /// Whether the balance covers a call.
+    pub funds: FundsSettings,
     /// How chunks are handed to Kafka.
     pub produce: ProduceSettings,
     /// Operators that push receipts, by the connector's name.
@@ -104,8 +106,38 @@ pub struct KeySettings {
     pub known_ms: u64,
     /// How long an unknown key is believed to be unknown, in milliseconds.
     pub unknown_ms: u64,
+    /// While Postgres does not answer: how long after it was last checked a known key is
+    /// believed, in milliseconds.
+    pub unreadable_ms: u64,
     /// Keys remembered of each kind.
     pub entries: u64,
+}
+
+/// Whether the balance covers a call: section `ingest.funds`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FundsSettings {
+    /// How often the balances of accounts seen lately are read, in milliseconds.
+    pub refresh_ms: u64,
+    /// Accounts whose balances are kept, at most; above it, where none of them is idle: 503.
+    pub accounts: usize,
+    /// An account that asked for nothing for so long is forgotten, in milliseconds: its next call
+    /// costs one query.
+    pub idle_ms: u64,
+    /// Chunks promised and not yet billed, at most; above it: 503.
+    pub promised_chunks: usize,
+    /// How often the ledger is asked for verdicts while calls wait for them, in milliseconds.
+    pub verdict_look_ms: u64,
+    /// How long a call waits for its verdict, in milliseconds; then it is accepted, and may still
+    /// be refused.
+    pub verdict_ms: u64,
+    /// Chunks that wait for a verdict, at most; above it: 503.
+    pub waiting_chunks: usize,
+    /// While Postgres does not answer: how long express goes on with what was read last, in
+    /// milliseconds. After that no call waits for a query either.
+    pub stale_ms: u64,
+    /// How long what was sent before may wait for billing, in milliseconds; above it: 503.
+    pub behind_ms: ByLane<u64>,
 }
 
 /// How chunks are handed to Kafka: section `ingest.produce`.
@@ -159,6 +191,7 @@ impl Settings {
         self.http.check("ingest.http", violations);
         self.limits.check(violations);
         self.keys.check(violations);
+        self.funds.check(violations);
         self.produce.check(&self.limits, kafka, violations);
         for (connector, push) in &self.receipts {
             push.check(connector, violations);
@@ -206,7 +239,25 @@ impl KeySettings {
     fn check(&self, violations: &mut Violations) {
         violations.range("ingest.keys.known_ms", self.known_ms, 0..=60_000);
         violations.range("ingest.keys.unknown_ms", self.unknown_ms, 0..=60_000);
+        violations.range("ingest.keys.unreadable_ms", self.unreadable_ms, 0..=3_600_000);
         violations.range("ingest.keys.entries", self.entries, 100..=10_000_000);
+    }
+}
+
+impl FundsSettings {
+    fn check(&self, violations: &mut Violations) {
+        violations.range("ingest.funds.refresh_ms", self.refresh_ms, 20..=5_000);
+        violations.range("ingest.funds.accounts", self.accounts, 10..=1_000_000);
+        violations.range("ingest.funds.idle_ms", self.idle_ms, self.refresh_ms..=600_000);
+        violations.range("ingest.funds.promised_chunks", self.promised_chunks, 1_000..=10_000_000);
+        violations.range("ingest.funds.verdict_look_ms", self.verdict_look_ms, 1..=1_000);
+        violations.range("ingest.funds.verdict_ms", self.verdict_ms, self.verdict_look_ms..=30_000);
+        violations.range("ingest.funds.waiting_chunks", self.waiting_chunks, 1..=100_000);
+        violations.range("ingest.funds.stale_ms", self.stale_ms, self.refresh_ms + 1..=60_000);
+        for lane in Lane::ALL {
+            let key = format!("ingest.funds.behind_ms.{lane}");
+            violations.range(&key, self.behind_ms.of(lane), 500..=86_400_000);
+        }
     }
 }
 

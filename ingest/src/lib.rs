@@ -3,8 +3,8 @@
 //! The journey of a call: the key is checked ([`keys`]), the body is read and everything wrong
 //! with it named (`request`), its messages are checked, measured and priced (`prepare`), cut
 //! into chunks (`chunking`), covered by the balance (`funds`), given ids, handed to Kafka
-//! (`produce`), and confirmed when Kafka has acknowledged every chunk (`submit`). The answer
-//! then holds the ids (`api`). What became of the messages is read from the tables that
+//! (`produce`), and confirmed when Kafka has acknowledged every chunk and, where the balance was
+//! close, the ledger has judged them (`submit`). The answer then holds the ids (`api`). What became of the messages is read from the tables that
 //! billing and dlr-reconciler keep (`reports`).
 //!
 //! Operators push receipts by another path (`receipts`): into `sms.receipts`.
@@ -40,7 +40,7 @@ use platform::ownership::IdSource;
 use platform::role::Common;
 use tokio::net::{TcpListener, TcpSocket};
 
-pub use config::{ByLane, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
+pub use config::{ByLane, FundsSettings, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
 
 use app::App;
 
@@ -74,6 +74,11 @@ pub fn start(
     lifecycle.spawn("ingest-tariff", Phase::Close, |stop| {
         tariffs::refresh(tariffs, pool, ids, every, check, stop)
     });
+
+    let refreshed = Arc::clone(&app.funds);
+    lifecycle.spawn("ingest-funds", Phase::Close, |stop| funds::refresh(refreshed, stop));
+    let asking = Arc::clone(&app.funds);
+    lifecycle.spawn("ingest-verdicts", Phase::Close, |stop| funds::ask_verdicts(asking, stop));
 
     let (router, limits) = (api::router(Arc::clone(&app)), settings.http.clone());
     lifecycle.spawn("ingest-http", Phase::StopAccepting, |stop| serve(listener, router, limits, stop));

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod docs;
+mod funds;
 mod gateway;
 mod keys;
 mod receipts;

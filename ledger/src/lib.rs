@@ -6,6 +6,7 @@
 pub mod account;
 pub mod audit;
 mod entries;
+pub mod funds;
 pub mod hold;
 pub mod ranges;
 pub mod settle;

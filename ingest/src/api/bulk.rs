@@ -23,10 +23,12 @@ use crate::submit::submit;
 /// Send many messages
 ///
 /// Either one `text` to many (`to`), or many `messages`, each with its own. Answered when all of
-/// them are stored safely. The balance must cover the whole call. A message that is not valid is
-/// left out and listed in `rejected`, or refuses the call where `on_invalid` is `reject_all`; a
-/// call of which no message is valid is refused. A recipient that stands there twice gets two
-/// messages. The message of input index `i` inside a range has the id `first_id + (i − index)`.
+/// them are stored safely. The balance must cover the whole call; in a race with other calls for
+/// the same balance, those that it did not cover are listed in `rejected` as `insufficient_funds`.
+/// A message that is not valid is left out and listed in `rejected`, or refuses the call where
+/// `on_invalid` is `reject_all`; a call of which no message is valid is refused. A recipient that
+/// stands there twice gets two messages. The message of input index `i` inside a range has the id
+/// `first_id + (i − index)`.
 #[utoipa::path(
     post, path = "/v1/messages/bulk", tag = "messages", operation_id = "sendMessages",
     request_body(content = BulkRequest),
@@ -49,11 +51,11 @@ pub(super) async fn send(
         prepare::bulk(&body, context)
     });
     let bulk = prepared.await?;
-    let (run, call) = submit(&app, bulk.call, bulk.cuts.clone(), bulk.price).await?;
+    let submitted = submit(&app, bulk.call, bulk.cuts).await?;
     drop(room);
 
-    metrics::rejected(bulk.rejected.len());
-    let batch = Batch { run, call: &call, cuts: &bulk.cuts, segments: bulk.segments, price: bulk.price };
+    let batch = Batch { submitted: &submitted, segments: bulk.segments, price: bulk.price };
     let accepted = BulkAccepted::new(&batch, &bulk.rejected, &app.currency);
+    metrics::rejected(accepted.left_out());
     Ok((StatusCode::ACCEPTED, axum::Json(accepted)).into_response())
 }

@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::chunking::cut;
 use crate::keys::Scope;
 use crate::prepare::{self, Context};
-use crate::submit::submit;
+use crate::submit::{Submitted, submit};
 
 /// A message that was accepted.
 #[derive(Serialize, ToSchema)]
@@ -78,7 +78,7 @@ pub(super) async fn send(
     let (to, measured) = (message.to, message.measured);
     let price = message.price;
     let cuts = cut(&message.call, 1);
-    let (run, call) = submit(&app, message.call, cuts, price).await?;
+    let Submitted { run, call, .. } = submit(&app, message.call, cuts).await?;
     let accepted = Accepted {
         id: run.first.message(0).to_string(),
         status: Status::Queued.as_str(),

@@ -14,6 +14,8 @@ pub(crate) struct KeyCache {
     pool: Pool,
     known: Cache<Key, Arc<Identity>>,
     unknown: Cache<Key, ()>,
+    /// Whom known keys spoke for when the database was asked last: believed while it cannot be.
+    last: Cache<Key, Arc<Identity>>,
 }
 
 /// Why a key speaks for nobody.
@@ -32,10 +34,12 @@ impl KeyCache {
         let entries = settings.entries;
         let (known, unknown) =
             (Duration::from_millis(settings.known_ms), Duration::from_millis(settings.unknown_ms));
+        let last = Duration::from_millis(settings.unreadable_ms);
         KeyCache {
             pool,
             known: Cache::builder().max_capacity(entries).time_to_live(known).build(),
             unknown: Cache::builder().max_capacity(entries).time_to_live(unknown).build(),
+            last: Cache::builder().max_capacity(entries).time_to_live(last).build(),
         }
     }
 
@@ -46,12 +50,27 @@ impl KeyCache {
         }
         let asked = self.known.try_get_with(key, async {
             let identity = self.pool.within(async |connection| verify(connection, key).await).await?;
-            identity.map(Arc::new).ok_or(Refused::Unknown)
+            let identity = identity.map(Arc::new).ok_or(Refused::Unknown)?;
+            self.last.insert(key, Arc::clone(&identity)).await;
+            Ok(identity)
         });
-        let found = asked.await;
-        if found.as_ref().is_err_and(|refused| matches!(**refused, Refused::Unknown)) {
-            self.unknown.insert(key, ()).await;
+        let refused = match asked.await {
+            Ok(identity) => return Ok(identity),
+            Err(refused) => refused,
+        };
+        match *refused {
+            Refused::Unknown => {
+                self.last.invalidate(&key).await;
+                self.unknown.insert(key, ()).await;
+            }
+            Refused::Unreadable(_) => {
+                if let Some(identity) = self.last.get(&key).await {
+                    // As known again for a while: not every request waits for the database.
+                    self.known.insert(key, Arc::clone(&identity)).await;
+                    return Ok(identity);
+                }
+            }
         }
-        found
+        Err(refused)
     }
 }

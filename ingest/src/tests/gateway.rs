@@ -77,7 +77,7 @@ impl Gateway {
         let (heart, standing, ids) =
             heartbeat(schema.pools().common().clone(), &ownership, registration, data).await.unwrap();
         let (alive, stop) = Stop::manual();
-        let heart = tokio::spawn(heart.run(stop));
+        let heart = tokio::spawn(heart.run(stop.clone()));
 
         let common = Common {
             pools: schema.pools().clone(),
@@ -91,6 +91,10 @@ impl Gateway {
         };
         let app = Arc::new(App::new(&common, &settings, Arc::clone(&ids)).unwrap());
         app.tariffs.read(schema.pools().common()).await.unwrap();
+        let (refreshed, asking) = (Arc::clone(&app.funds), Arc::clone(&app.funds));
+        let (stop_refreshing, stop_asking) = (stop.clone(), stop.clone());
+        tokio::spawn(crate::funds::refresh(refreshed, stop_refreshing));
+        tokio::spawn(crate::funds::ask_verdicts(asking, stop_asking));
         let router = router(Arc::clone(&app));
         let mut gateway = Gateway {
             schema,

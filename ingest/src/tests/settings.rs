@@ -4,7 +4,7 @@ use platform::config::Violations;
 use platform::http::HttpLimits;
 use platform::kafka::KafkaSettings;
 
-use crate::{ByLane, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
+use crate::{ByLane, FundsSettings, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
 
 /// The secret of connector `magfa`.
 pub(super) const SECRET: &str = "0123456789abcdef!~";
@@ -41,7 +41,18 @@ pub(super) fn settings() -> Settings {
             ttl_seconds_max: 259_200,
             ttl_seconds_default: ByLane { express: 300, standard: 86_400, bulk: 259_200 },
         },
-        keys: KeySettings { known_ms: 200, unknown_ms: 200, entries: 1_000 },
+        keys: KeySettings { known_ms: 200, unknown_ms: 200, unreadable_ms: 60_000, entries: 1_000 },
+        funds: FundsSettings {
+            refresh_ms: 100,
+            accounts: 1_000,
+            idle_ms: 2_000,
+            promised_chunks: 10_000,
+            verdict_look_ms: 10,
+            verdict_ms: 500,
+            waiting_chunks: 100,
+            stale_ms: 1_000,
+            behind_ms: ByLane { express: 5_000, standard: 600_000, bulk: 600_000 },
+        },
         produce: ProduceSettings {
             linger_ms: ByLane { express: 2, standard: 5, bulk: 20 },
             queue_bytes: ByLane { express: 1 << 20, standard: 8 << 20, bulk: 16 << 20 },
@@ -99,6 +110,12 @@ fn settings_that_cannot_work_are_refused() {
         ("ingest.limits.bulk_bodies_bytes", refused(|s| s.limits.bulk_bodies_bytes = 1 << 20)),
         ("ingest.limits.ttl_seconds_max", refused(|s| s.limits.ttl_seconds_max = 259_201)),
         ("ingest.limits.ttl_seconds_default.express", refused(|s| s.limits.ttl_seconds_default.express = 29)),
+        ("ingest.funds.refresh_ms", refused(|s| s.funds.refresh_ms = 10)),
+        ("ingest.funds.idle_ms", refused(|s| s.funds.idle_ms = 99)),
+        ("ingest.funds.stale_ms", refused(|s| s.funds.stale_ms = 100)),
+        ("ingest.funds.verdict_ms", refused(|s| s.funds.verdict_ms = 9)),
+        ("ingest.funds.waiting_chunks", refused(|s| s.funds.waiting_chunks = 0)),
+        ("ingest.funds.behind_ms.express", refused(|s| s.funds.behind_ms.express = 499)),
         ("ingest.keys.entries", refused(|s| s.keys.entries = 0)),
         ("ingest.limits.receipts_body_bytes", refused(|s| s.limits.receipts_body_bytes = 0)),
         ("ingest.receipts.magfa.secret", refused(|s| push(s, "fifteen letters"))),

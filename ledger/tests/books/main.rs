@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod finals;
+mod funds;
 mod holds;
 mod immutable;
 mod limits;

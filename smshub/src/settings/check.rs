@@ -5,8 +5,9 @@ use platform::config::{Violation, Violations};
 use sqlx::postgres::PgConnectOptions;
 use std::str::FromStr;
 
-/// Connections that no lane owns: heartbeat, owners of three roles, reports, one to spare.
-const COMMON_CONNECTIONS_MIN: u32 = 6;
+/// Connections that no lane owns: owners of three roles, tariff, balances, verdicts, reports, one
+/// to spare.
+const COMMON_CONNECTIONS_MIN: u32 = 8;
 /// What one lane does at the same time: billing, storing the sender's positions, the
 /// reconciler's transaction, reading balances.
 const LANE_CONNECTIONS_MIN: u32 = 4;
