@@ -8,6 +8,7 @@ mod bulk_answer;
 mod describe;
 mod docs;
 mod format;
+mod idempotency;
 mod messages;
 mod problems;
 mod query;

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Settings;
 use crate::funds::Funds;
+use crate::idempotency::Idempotency;
 use crate::keys::KeyCache;
 use crate::produce::LaneProducer;
 use crate::receipts::{CALLS_MAX, Doors};
@@ -24,12 +25,14 @@ use crate::tariffs::Tariffs;
 
 /// The role's state. One a process.
 pub(crate) struct App {
-    pub(crate) rules: Rules,
+    pub(crate) rules: Arc<Rules>,
     pub(crate) currency: String,
     pub(crate) http: HttpLimits,
     pub(crate) keys: KeyCache,
     pub(crate) tariffs: Arc<Tariffs>,
     pub(crate) funds: Arc<Funds>,
+    /// Requests that came with an `Idempotency-Key`.
+    pub(crate) idempotency: Idempotency,
     pub(crate) pools: Pools,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) standing: Arc<Standing>,
@@ -54,13 +57,15 @@ impl App {
             Lane::ALL.into_iter().map(lane).collect::<Result<_, KafkaProblem>>()?;
         let lanes =
             <[LaneProducer; 3]>::try_from(lanes).map_err(|_| anyhow::anyhow!("one producer a lane"))?;
+        let tariffs = Arc::new(Tariffs::default());
         Ok(App {
-            rules: Rules::new(settings)?,
+            rules: Arc::new(Rules::new(&settings.countries, settings.limits.clone())?),
             currency: settings.currency.clone(),
             http: settings.http.clone(),
             keys: KeyCache::new(&settings.keys, common.pools.common().clone()),
-            tariffs: Arc::new(Tariffs::default()),
             funds: Arc::new(Funds::new(common, &settings.funds, &settings.currency)),
+            idempotency: Idempotency::new(common, settings, Arc::clone(&tariffs)),
+            tariffs,
             pools: common.pools.clone(),
             ids,
             standing: Arc::clone(&common.standing),

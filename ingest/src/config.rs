@@ -1,5 +1,7 @@
 //! The settings of ingest. Units are in the names.
 
+mod idempotency;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use wire::submitted::CHUNK_BYTES_MAX;
 
 use crate::chunking::MESSAGE_BYTES_MAX;
+
+pub use idempotency::IdempotencySettings;
 
 /// Segments of a message that may ever be allowed: what a chunk of one message is proven to hold.
 pub(crate) const SEGMENTS_MAX: u32 = 10;
@@ -47,6 +51,8 @@ pub struct Settings {
     pub keys: KeySettings,
     /// Whether the balance covers a call.
     pub funds: FundsSettings,
+    /// How requests with an `Idempotency-Key` are remembered.
+    pub idempotency: IdempotencySettings,
     /// How chunks are handed to Kafka.
     pub produce: ProduceSettings,
     /// Operators that push receipts, by the connector's name.
@@ -192,6 +198,7 @@ impl Settings {
         self.limits.check(violations);
         self.keys.check(violations);
         self.funds.check(violations);
+        self.idempotency.check(violations);
         self.produce.check(&self.limits, kafka, violations);
         for (connector, push) in &self.receipts {
             push.check(connector, violations);

@@ -200,7 +200,8 @@ impl Funds {
         self.insufficient(left, required)
     }
 
-    fn insufficient(&self, left: Money, required: Money) -> Problem {
+    /// 402, with this balance.
+    pub(crate) fn insufficient(&self, left: Money, required: Money) -> Problem {
         Problem::new(Code::InsufficientFunds)
             .detail("charge the account, or send less; nothing was taken")
             .member("balance", left.get())

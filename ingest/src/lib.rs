@@ -14,6 +14,7 @@ mod app;
 mod chunking;
 mod config;
 mod funds;
+mod idempotency;
 pub mod keys;
 pub mod metrics;
 mod prepare;
@@ -40,7 +41,9 @@ use platform::ownership::IdSource;
 use platform::role::Common;
 use tokio::net::{TcpListener, TcpSocket};
 
-pub use config::{ByLane, FundsSettings, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
+pub use config::{
+    ByLane, FundsSettings, IdempotencySettings, KeySettings, Limits, ProduceSettings, PushSettings, Settings,
+};
 
 use app::App;
 
@@ -83,6 +86,12 @@ pub fn start(
     let (router, limits) = (api::router(Arc::clone(&app)), settings.http.clone());
     lifecycle.spawn("ingest-http", Phase::StopAccepting, |stop| serve(listener, router, limits, stop));
 
+    let (pool, keys) = (common.pools.common().clone(), settings.idempotency.clone());
+    lifecycle
+        .spawn("ingest-old-keys", Phase::StopAccepting, |stop| idempotency::delete_old(pool, keys, stop));
+    let (keys, limit) = (Arc::clone(&app), Duration::from_millis(settings.idempotency.flush_ms));
+    lifecycle.spawn("ingest-keys", Phase::Flush, move |stop| write_ends(keys, limit, stop));
+
     let limit = Duration::from_millis(settings.produce.flush_ms);
     lifecycle.spawn("ingest-producers", Phase::Flush, move |stop| flush(app, limit, stop));
     tracing::info!(%address, "the public API listens");
@@ -98,6 +107,16 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         socket.listen(BACKLOG)
     };
     open().with_context(|| format!("cannot listen on {address} (setting ingest.listen)"))
+}
+
+/// Waits for the end, then until it is written how requests with a key ended.
+async fn write_ends(app: Arc<App>, limit: Duration, stop: Stop) -> anyhow::Result<()> {
+    stop.requested().await;
+    if tokio::time::timeout(limit, app.idempotency.idle()).await.is_err() {
+        // Whoever asks again takes them over from a process that is gone.
+        tracing::warn!("how some requests with an Idempotency-Key ended could not be stored");
+    }
+    Ok(())
 }
 
 /// Waits for the end, then until what was produced is acknowledged.

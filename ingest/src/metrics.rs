@@ -48,6 +48,14 @@ pub const NOT_FOLLOWED: &str = "smshub_ingest_not_followed_chunks_total";
 pub const PROMISED: &str = "smshub_ingest_promised_chunks";
 /// Gauge: accounts whose balances this process keeps.
 pub const BALANCES: &str = "smshub_ingest_known_balances";
+/// Counter: requests with an `Idempotency-Key` that were begun, by `outcome`: `first`, `replayed`
+/// (it was answered before), `taken_over` (of a process that died or gave up), `in_progress`,
+/// `conflict`.
+pub const KEYED: &str = "smshub_ingest_keyed_requests_total";
+/// Histogram: seconds that one transaction with keys took.
+pub const KEYS_SECONDS: &str = "smshub_ingest_keys_transaction_seconds";
+/// Counter: old keys deleted.
+pub const KEYS_DELETED: &str = "smshub_ingest_keys_deleted_total";
 /// Gauge: the tariff version that prices new messages.
 pub const TARIFF_VERSION: &str = "smshub_ingest_tariff_version";
 
@@ -71,6 +79,9 @@ pub(crate) fn describe() {
     describe_counter!(NOT_FOLLOWED, "Chunks accepted without a verdict of which it will not be known");
     describe_gauge!(PROMISED, "Chunks promised by this process and not yet billed");
     describe_gauge!(BALANCES, "Accounts whose balances this process keeps");
+    describe_counter!(KEYED, "Requests with an Idempotency-Key, by outcome");
+    describe_histogram!(KEYS_SECONDS, Unit::Seconds, "Time of one transaction with idempotency keys");
+    describe_counter!(KEYS_DELETED, "Old idempotency keys deleted");
     describe_gauge!(TARIFF_VERSION, "The tariff version that prices new messages");
 }
 
@@ -192,6 +203,18 @@ pub(crate) fn pushed(connector: &str, pushed: &[Pushed]) {
 
 pub(crate) fn push_refused(code: Code) {
     counter!(PUSHES_REFUSED, "reason" => code.as_str()).increment(1);
+}
+
+pub(crate) fn keyed(outcome: &'static str) {
+    counter!(KEYED, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn keys_written(after: Duration) {
+    histogram!(KEYS_SECONDS).record(after);
+}
+
+pub(crate) fn keys_deleted(rows: u64) {
+    counter!(KEYS_DELETED).increment(rows);
 }
 
 pub(crate) fn tariff_version(version: u32) {

@@ -2,6 +2,7 @@
 //! a bulk call needs of the processor is spent here and in encoding.
 
 mod bulk;
+mod ground;
 mod message;
 mod texts;
 
@@ -14,7 +15,8 @@ use domain::tariff::Tariff;
 use domain::time::UnixMillis;
 use platform::http::problem::{FieldCode, Problem};
 
-pub(crate) use bulk::{Rejected, bulk};
+pub(crate) use bulk::{Bulk, Rejected, bulk};
+pub(crate) use ground::Ground;
 pub(crate) use message::{Message, message};
 
 use crate::keys::Identity;

@@ -73,7 +73,6 @@ impl Ready {
     ///
     /// # Errors
     /// 503 where too many wait; nothing was produced.
-    #[allow(dead_code, reason = "for calls that are repeated under their Idempotency-Key")]
     pub(crate) fn again(
         app: &Arc<App>,
         call: Call,
@@ -84,8 +83,12 @@ impl Ready {
         Ok(Ready { call: Arc::new(call), cuts, run, covered })
     }
 
+    /// The call.
+    pub(crate) fn call(&self) -> &Call {
+        &self.call
+    }
+
     /// The ids of its chunks.
-    #[allow(dead_code, reason = "for calls that are repeated under their Idempotency-Key")]
     pub(crate) fn run(&self) -> Run {
         self.run
     }
@@ -183,7 +186,7 @@ fn produce(
 }
 
 #[allow(clippy::needless_pass_by_value)] // the form that map_err wants
-fn no_ids(error: NoIds) -> Problem {
+pub(crate) fn no_ids(error: NoIds) -> Problem {
     tracing::warn!(%error, "no ids");
     Problem::new(Code::Unavailable).detail("no ids can be given out now; nothing was taken")
 }

@@ -1,6 +1,7 @@
 //! Accounts and charges.
 
 use crate::LedgerError;
+use chrono::{DateTime, Utc};
 use domain::money::Money;
 use sqlx::PgConnection;
 
@@ -26,6 +27,8 @@ pub struct Charged {
     pub entry: i64,
     /// The balance after it.
     pub balance: Money,
+    /// When it was booked.
+    pub at: DateTime<Utc>,
 }
 
 /// Makes an account, with an id of the caller's choice where given. Nothing comes back where
@@ -102,13 +105,13 @@ pub async fn charge(
         .bind(after.get())
         .execute(&mut *connection)
         .await?;
-    let (entry,): (i64,) = sqlx::query_as(
-        "insert into entry (account_id, kind, amount, reference) values ($1, 'charge', $2, $3) returning id",
+    let (entry, at): (i64, DateTime<Utc>) = sqlx::query_as(
+        "insert into entry (account_id, kind, amount, reference) values ($1, 'charge', $2, $3) returning id, at",
     )
     .bind(account)
     .bind(amount.get())
     .bind(reference)
     .fetch_one(&mut *connection)
     .await?;
-    Ok(Charged { entry, balance: after })
+    Ok(Charged { entry, balance: after, at })
 }

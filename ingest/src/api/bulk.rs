@@ -5,20 +5,22 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use domain::money::Money;
 use platform::http::problem::Problem;
-use platform::ownership::clock::unix_now;
 
 use super::auth::Caller;
 use super::bodies::{length, read_json};
 use super::bulk_answer::{Batch, BulkAccepted};
 use super::describe::BulkRequest;
+use super::idempotency::{IdempotencyKey, Keyed, Replayed};
 use super::problems::SendProblems;
 use super::query::NoQuery;
 use crate::app::App;
+use crate::idempotency::{Body, Once, Prepared, once};
 use crate::keys::Scope;
 use crate::metrics;
-use crate::prepare::{self, Context};
-use crate::submit::submit;
+use crate::prepare::{self, Bulk, Ground, Rejected};
 
 /// Send many messages
 ///
@@ -31,12 +33,20 @@ use crate::submit::submit;
 /// `first_id + (i − index)`.
 #[utoipa::path(
     post, path = "/v1/messages/bulk", tag = "messages", operation_id = "sendMessages",
+    params(IdempotencyKey),
     request_body(content = BulkRequest),
-    responses((status = 202, description = "Accepted, but for those in `rejected`.", body = BulkAccepted), SendProblems),
+    responses(
+        (
+            status = 202, description = "Accepted, but for those in `rejected`.", body = BulkAccepted,
+            headers(("Idempotent-Replayed" = bool, description = "`true` where an earlier request with the same key was answered so.")),
+        ),
+        SendProblems,
+    ),
 )]
 pub(super) async fn send(
     caller: Caller,
     _: NoQuery,
+    keyed: Keyed,
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -44,18 +54,31 @@ pub(super) async fn send(
     let max_bytes = app.rules.limits.bulk_body_bytes;
     let room = app.room_for_body(length(request.headers(), max_bytes))?;
     let body = read_json(request, max_bytes, &app.http).await?;
-    let tariff = app.tariffs.current()?;
-    let now = unix_now();
-    let prepared = app.aside(move |app| {
-        let context = Context { rules: &app.rules, caller: &caller.0, tariff: &tariff, now };
-        prepare::bulk(&body, context)
-    });
-    let bulk = prepared.await?;
-    let submitted = submit(&app, bulk.call, bulk.cuts).await?;
+    let identity = Arc::clone(&caller.0);
+    let (asked, body) = app.aside(move |_| Ok((keyed.asked(&caller, &body), body))).await?;
+    let Once { submitted, about, replayed } = once(&app, &identity, asked, &ManyMessages(body)).await?;
     drop(room);
 
-    let batch = Batch { submitted: &submitted, segments: bulk.segments, price: bulk.price };
-    let accepted = BulkAccepted::new(&batch, &bulk.rejected, &app.currency);
+    let (rejected, segments, price) = about;
+    let batch = Batch { submitted: &submitted, segments, price };
+    let accepted = BulkAccepted::new(&batch, &rejected, &app.currency);
     metrics::rejected(accepted.left_out());
-    Ok((StatusCode::ACCEPTED, axum::Json(accepted)).into_response())
+    Ok((StatusCode::ACCEPTED, Replayed(replayed), axum::Json(accepted)).into_response())
+}
+
+/// The body of a bulk call.
+struct ManyMessages(Bytes);
+
+impl Body for ManyMessages {
+    /// What was left out; segments and price of all that was not.
+    type About = (Vec<Rejected>, u64, Money);
+
+    async fn prepare(&self, app: &Arc<App>, ground: Ground) -> Result<Prepared<Self::About>, Problem> {
+        let body = self.0.clone();
+        let prepared = app.aside(move |_| {
+            let Bulk { call, cuts, rejected, segments, price } = prepare::bulk(&body, ground.context())?;
+            Ok(Prepared { call, cuts, about: (rejected, segments, price) })
+        });
+        prepared.await
+    }
 }

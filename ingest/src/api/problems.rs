@@ -68,6 +68,9 @@ const ALWAYS: &[Code] =
 const WITH_BODY: &[Code] =
     &[Code::MalformedJson, Code::RequestTimeout, Code::BodyTooLarge, Code::UnsupportedMediaType];
 
+/// Of endpoints that take an `Idempotency-Key`.
+const KEYED: &[Code] = &[Code::IdempotencyConflict, Code::IdempotencyInProgress];
+
 /// Of endpoints that send.
 pub(super) struct SendProblems;
 /// Of endpoints that read a body and send nothing.
@@ -81,7 +84,7 @@ pub(super) struct PushProblems;
 
 impl IntoResponses for SendProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        of(&[ALWAYS, WITH_BODY, &[Code::InsufficientFunds, Code::Overloaded]])
+        of(&[ALWAYS, WITH_BODY, KEYED, &[Code::InsufficientFunds, Code::Overloaded]])
     }
 }
 
@@ -143,7 +146,10 @@ fn response(codes: &[Code], when: fn(Code) -> &'static str) -> Response {
         .build();
     let response =
         ResponseBuilder::new().description(sentences.join(" ")).content("application/problem+json", content);
-    if !codes.iter().any(|code| matches!(code, Code::Unavailable | Code::Overloaded)) {
+    if !codes
+        .iter()
+        .any(|code| matches!(code, Code::Unavailable | Code::Overloaded | Code::IdempotencyInProgress))
+    {
         return response.build();
     }
     let seconds = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::Integer).build();
@@ -160,6 +166,10 @@ const fn when(code: Code) -> &'static str {
         Code::InsufficientFunds => "the balance does not cover the call; nothing was taken.",
         Code::Forbidden => "the key does not have the scope.",
         Code::NotFound => "there is no such thing, it is another account's, or it is not recorded yet.",
+        Code::IdempotencyConflict => "the `Idempotency-Key` was used for another request.",
+        Code::IdempotencyInProgress => {
+            "the first request with this `Idempotency-Key` is still running: send the same again later."
+        }
         Code::RequestTimeout => "the body came too slowly.",
         Code::BodyTooLarge => {
             "the body is too large (by default 32 KiB for one message, 16 MiB for a bulk call)."

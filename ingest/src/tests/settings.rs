@@ -4,7 +4,9 @@ use platform::config::Violations;
 use platform::http::HttpLimits;
 use platform::kafka::KafkaSettings;
 
-use crate::{ByLane, FundsSettings, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
+use crate::{
+    ByLane, FundsSettings, IdempotencySettings, KeySettings, Limits, ProduceSettings, PushSettings, Settings,
+};
 
 /// The secret of connector `magfa`.
 pub(super) const SECRET: &str = "0123456789abcdef!~";
@@ -52,6 +54,14 @@ pub(super) fn settings() -> Settings {
             waiting_chunks: 100,
             stale_ms: 1_000,
             behind_ms: ByLane { express: 5_000, standard: 600_000, bulk: 600_000 },
+        },
+        idempotency: IdempotencySettings {
+            keep_hours: 48,
+            under_way: 256,
+            batch_keys: 64,
+            delete_every_ms: 1_000,
+            delete_rows: 100,
+            flush_ms: 5_000,
         },
         produce: ProduceSettings {
             linger_ms: ByLane { express: 2, standard: 5, bulk: 20 },
@@ -123,6 +133,11 @@ fn settings_that_cannot_work_are_refused() {
         ("ingest.receipts.magfa.secret", refused(|s| push(s, "with a space in it"))),
         ("ingest.receipts.magfa.secret", refused(|s| push(s, &"x".repeat(257)))),
         ("ingest.produce.ack_timeout_ms", refused(|s| s.produce.ack_timeout_ms = 0)),
+        ("ingest.idempotency.keep_hours", refused(|s| s.idempotency.keep_hours = 0)),
+        ("ingest.idempotency.under_way", refused(|s| s.idempotency.under_way = 0)),
+        ("ingest.idempotency.batch_keys", refused(|s| s.idempotency.batch_keys = 0)),
+        ("ingest.idempotency.delete_every_ms", refused(|s| s.idempotency.delete_every_ms = 0)),
+        ("ingest.idempotency.delete_rows", refused(|s| s.idempotency.delete_rows = 0)),
         // Smaller than the largest call, and larger than the client may hold.
         ("ingest.produce.queue_bytes.bulk", refused(|s| s.produce.queue_bytes.bulk = 1 << 20)),
         ("ingest.produce.queue_bytes.bulk", refused(|s| s.produce.queue_bytes.bulk = 65 << 20)),

@@ -82,6 +82,11 @@ impl Problem {
         self.0.code
     }
 
+    /// A member that is a number: for whoever gives the same answer again.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.0.members.get(name)?.as_i64()
+    }
+
     /// The field errors, for tests.
     pub fn errors(&self) -> &[FieldError] {
         &self.0.errors

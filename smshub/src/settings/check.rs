@@ -127,6 +127,8 @@ pub(super) fn together(settings: &Settings, violations: &mut Violations) {
         "shutdown.stop_accepting_ms",
     );
     below("ingest.produce.flush_ms", ingest.produce.flush_ms, shutdown.flush_ms, "shutdown.flush_ms");
+    let keys = &ingest.idempotency;
+    below("ingest.idempotency.flush_ms", keys.flush_ms, shutdown.flush_ms, "shutdown.flush_ms");
     below("management.http.drain_ms", management.http.drain_ms, shutdown.close_ms, "shutdown.close_ms");
     below("ownership.watchdog_ms", ownership.watchdog_ms, shutdown.drain_ms, "shutdown.drain_ms");
     // A loop that waits for Postgres as long as it may does not stand still.
