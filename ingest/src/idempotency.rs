@@ -109,7 +109,9 @@ impl Idempotency {
             NotBegun::Unavailable => Problem::new(Code::Unavailable)
                 .detail("the Idempotency-Key cannot be stored now; nothing was taken"),
         })?;
-        fate.outcome().map(metrics::keyed);
+        if let Some(outcome) = fate.outcome() {
+            metrics::keyed(outcome);
+        }
         Ok(match fate {
             Fate::First => Begun::First(turn),
             Fate::Again(stamps) => Begun::Again(turn, stamps),
@@ -129,7 +131,7 @@ impl Idempotency {
 
 fn conflict() -> Problem {
     Problem::new(Code::IdempotencyConflict)
-        .detail("another request was sent with this Idempotency-Key in the last days; nothing was done")
+        .detail("another request was sent with this Idempotency-Key before; nothing was done")
 }
 
 fn in_progress() -> Problem {

@@ -6,6 +6,7 @@ mod bad_input;
 mod docs;
 mod funds;
 mod gateway;
+mod idempotency;
 mod keys;
 mod receipts;
 mod reports;

@@ -114,6 +114,13 @@ impl Gateway {
         gateway
     }
 
+    /// The requests of another process, with other settings, over the same tables and topics.
+    pub(super) async fn other(&self, settings: Settings) -> Router {
+        let app = Arc::new(App::new(&self.common, &settings, Arc::clone(&self.ids)).unwrap());
+        app.tariffs.read(self.schema.pools().common()).await.unwrap();
+        router(app)
+    }
+
     pub(super) async fn account_with(&self, balance: i64) -> i64 {
         let mut transaction = self.schema.pool().begin().await.unwrap();
         let lines = ["100002".to_owned(), "3000".to_owned()];
@@ -133,7 +140,12 @@ impl Gateway {
 
     /// A request as it is.
     pub(super) async fn ask(&self, request: Request<Body>) -> Answer {
-        let answer = tokio::time::timeout(Duration::from_secs(30), self.router.clone().oneshot(request));
+        Gateway::ask_at(self.router.clone(), request).await
+    }
+
+    /// A request to another process.
+    pub(super) async fn ask_at(router: Router, request: Request<Body>) -> Answer {
+        let answer = tokio::time::timeout(Duration::from_secs(30), router.oneshot(request));
         let (parts, body) = answer.await.expect("answered in time").unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
