@@ -44,6 +44,9 @@ create table idempotency (
         check (state in ('working', 'released', 'accepted', 'refused', 'charged')),
     lane           text check (lane in ('express', 'standard', 'bulk')),
     line           text,
+    -- The places in the customer's list of messages that were left out for a reason which changes
+    -- by itself (the recipient opted out); null: none.
+    left_out       integer[],
     -- How many messages of each chunk the customer was told to be paid for; null: all of them.
     paid           smallint[],
     primary key (account_id, key),

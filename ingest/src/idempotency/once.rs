@@ -30,6 +30,12 @@ pub(crate) trait Body: Sync {
         app: &Arc<App>,
         ground: Ground,
     ) -> impl Future<Output = Result<Prepared<Self::About>, Problem>> + Send;
+
+    /// The places in the customer's list that were left out for a reason which changes by itself,
+    /// so that [`Ground::left_out`] has them when the call is rebuilt.
+    fn left_out(_: &Self::About) -> Vec<u32> {
+        Vec::new()
+    }
 }
 
 /// What a body comes to.
@@ -65,7 +71,8 @@ pub(crate) async fn once<B: Body>(
         return Ok(Once { submitted: submit(app, call, cuts).await?, about, replayed: false });
     };
     let ready = ready(app, caller, body).await;
-    let (turn, stamps, told) = match begin(app, asked, ready.as_ref().ok().map(|(ready, _)| ready)).await? {
+    let wanted = ready.as_ref().ok().map(|(ready, about)| (ready, B::left_out(about)));
+    let (turn, stamps, told) = match begin(app, asked, wanted).await? {
         Begun::First(turn) => {
             let (ready, about) = ready?;
             return Ok(Once { submitted: send(app, turn, ready).await?, about, replayed: false });
@@ -105,11 +112,11 @@ async fn ready<B: Body>(
 }
 
 /// Begins a request; where it would be refused now, only if it was made before.
-async fn begin(app: &Arc<App>, asked: Asked, ready: Option<&Ready>) -> Result<Begun, Problem> {
+async fn begin(app: &Arc<App>, asked: Asked, ready: Option<(&Ready, Vec<u32>)>) -> Result<Begun, Problem> {
     let keys = &app.idempotency;
-    if let Some(ready) = ready {
+    if let Some((ready, left_out)) = ready {
         let (call, run) = (ready.call(), ready.run());
-        let stamps = Stamps::of(call, price(call), keys.rules().await?, run);
+        let stamps = Stamps::of(call, price(call), keys.rules().await?, run, left_out);
         return keys.begin(call.lane, asked, Some(stamps), run.first.get()).await;
     }
     let attempt = app.ids.reserve(1).map_err(no_ids)?.first.get();

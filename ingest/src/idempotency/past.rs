@@ -96,9 +96,10 @@ impl Past {
         let rules = rules.await.map_err(|error| unavailable(&error))?;
         let tariff = self.tariffs.try_get_with(stamps.tariff_version, self.tariff(stamps.tariff_version));
         let tariff = tariff.await.map_err(|error| unavailable(&error))?;
+        let left_out = stamps.left_out.as_slice().into();
         // The line that the call has is the one that it may have.
         let caller = Identity { lines: vec![stamps.line.clone()], ..caller.clone() };
-        Ok(Ground { rules, caller: Arc::new(caller), tariff, now: stamps.taken_at, is_new: false })
+        Ok(Ground { rules, caller: Arc::new(caller), tariff, now: stamps.taken_at, is_new: false, left_out })
     }
 
     async fn rules(&self, number: i32) -> Result<Arc<Rules>, Lost> {

@@ -35,6 +35,7 @@ pub(super) struct Row {
     rules: Option<i32>,
     lane: Option<String>,
     line: Option<String>,
+    left_out: Option<Vec<i32>>,
     balance: Option<i64>,
     paid: Option<Vec<i16>>,
 }
@@ -78,6 +79,7 @@ impl Row {
             tariff_version: count(self.tariff_version)?,
             rules: self.rules?,
             run: Run { first: ChunkId::new(self.first_id?)?, count: count(self.chunks)? },
+            left_out: self.left_out.iter().flatten().filter_map(|at| count(Some(*at))).collect(),
             messages: count(self.messages)?,
             price: Money::new(self.price?),
         })

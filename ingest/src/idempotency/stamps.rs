@@ -21,6 +21,8 @@ pub(crate) struct Stamps {
     pub(crate) rules: i32,
     /// The ids of its chunks.
     pub(crate) run: Run,
+    /// The places in the customer's list that were left out for a reason which changes by itself.
+    pub(crate) left_out: Vec<u32>,
     /// Accepted messages.
     pub(crate) messages: u32,
     /// What they cost.
@@ -29,7 +31,7 @@ pub(crate) struct Stamps {
 
 impl Stamps {
     /// Of a call whose ids are reserved.
-    pub(crate) fn of(call: &Call, price: Money, rules: i32, run: Run) -> Self {
+    pub(crate) fn of(call: &Call, price: Money, rules: i32, run: Run, left_out: Vec<u32>) -> Self {
         Stamps {
             taken_at: call.created_at,
             lane: call.lane,
@@ -37,6 +39,7 @@ impl Stamps {
             tariff_version: call.tariff_version,
             rules,
             run,
+            left_out,
             messages: u32::try_from(call.rows.len()).unwrap_or(u32::MAX),
             price,
         }
@@ -45,7 +48,7 @@ impl Stamps {
     /// Whether a call that was rebuilt from them is the one that they were taken from, as far as
     /// can be told: an other version of this program may measure texts or read numbers otherwise.
     pub(crate) fn fit(&self, call: &Call, price: Money, chunks: usize) -> bool {
-        let of_it = Stamps::of(call, price, self.rules, self.run);
+        let of_it = Stamps::of(call, price, self.rules, self.run, self.left_out.clone());
         of_it == *self && u32::try_from(chunks) == Ok(self.run.count)
     }
 }

@@ -142,10 +142,14 @@ async fn insert(
     };
     let inserted: Vec<(i64,)> = sqlx::query_as(
         "insert into idempotency (account_id, key, request_hash, attempt, taken_at_ms, first_id, price, chunks,
-                                  messages, tariff_version, rules, lane, line, process, state)
-         select n.*, $14, 'working'
+                                  messages, tariff_version, rules, lane, line, left_out, process, state)
+         select account, key, hash, attempt, taken_at_ms, first_id, price, chunks, messages, tariff_version, rules,
+                lane, line, left_out::integer[], $15, 'working'
          from unnest($1::bigint[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-                     $8::integer[], $9::integer[], $10::integer[], $11::integer[], $12::text[], $13::text[]) as n
+                     $8::integer[], $9::integer[], $10::integer[], $11::integer[], $12::text[], $13::text[],
+                     $14::text[])
+              as n (account, key, hash, attempt, taken_at_ms, first_id, price, chunks, messages, tariff_version,
+                    rules, lane, line, left_out)
          on conflict (account_id, key) do nothing returning attempt",
     )
     .bind(new.iter().map(|(begin, _)| begin.asked.account).collect::<Vec<_>>())
@@ -161,6 +165,7 @@ async fn insert(
     .bind(new.iter().map(|(_, stamps)| stamps.rules).collect::<Vec<_>>())
     .bind(new.iter().map(|(_, stamps)| stamps.lane.as_str()).collect::<Vec<_>>())
     .bind(new.iter().map(|(_, stamps)| stamps.line.as_str()).collect::<Vec<_>>())
+    .bind(new.iter().map(|(_, stamps)| literal(&stamps.left_out)).collect::<Vec<_>>())
     .bind(process)
     .fetch_all(connection)
     .await?;
@@ -177,7 +182,7 @@ async fn find<'b>(
     let keys: Vec<&str> = known.iter().map(|begin| begin.asked.key.as_str()).collect();
     let rows: Vec<Row> = sqlx::query_as(
         "select i.account_id, i.key, i.attempt, i.state, i.request_hash, i.taken_at_ms, i.first_id, i.price,
-                i.chunks, i.messages, i.tariff_version, i.rules, i.lane, i.line, i.balance, i.paid,
+                i.chunks, i.messages, i.tariff_version, i.rules, i.lane, i.line, i.left_out, i.balance, i.paid,
                 exists (select from process p where p.id = i.process and not p.dead
                         and p.alive_until > clock_timestamp()) as alive
          from unnest($1::bigint[], $2::text[]) as a (account, key)
@@ -265,7 +270,6 @@ async fn end(connection: &mut PgConnection, ends: &[End]) -> Result<(), sqlx::Er
 struct Columns {
     state: &'static str,
     balance: Option<i64>,
-    /// An array as text: unnest would flatten arrays of arrays.
     paid: Option<String>,
 }
 
@@ -273,11 +277,8 @@ impl Columns {
     fn of(how: &How) -> Self {
         match how {
             How::Told(Told::Accepted(paid)) => {
-                let literal = |paid: &Vec<u16>| {
-                    let counts: Vec<String> = paid.iter().map(ToString::to_string).collect();
-                    format!("{{{}}}", counts.join(","))
-                };
-                Columns { state: state::ACCEPTED, balance: None, paid: paid.as_ref().map(literal) }
+                let paid = paid.as_deref().and_then(literal);
+                Columns { state: state::ACCEPTED, balance: None, paid }
             }
             How::Told(Told::Refused(balance)) => {
                 Columns { state: state::REFUSED, balance: Some(balance.get()), paid: None }
@@ -285,4 +286,10 @@ impl Columns {
             How::Released | How::Withdrawn => Columns { state: state::RELEASED, balance: None, paid: None },
         }
     }
+}
+
+/// An array as text, to be cast: unnest would flatten arrays of arrays. Nothing for an empty one.
+fn literal<N: ToString>(numbers: &[N]) -> Option<String> {
+    let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    (!numbers.is_empty()).then(|| format!("{{{}}}", numbers.join(",")))
 }

@@ -23,6 +23,10 @@ pub(crate) struct Ground {
     /// Whether the call is made now; else it was made at an earlier time, and is built again.
     #[allow(dead_code, reason = "for limits of the moment")]
     pub(crate) is_new: bool,
+    /// Where it is not: the places in the customer's list that were left out then for a reason
+    /// which changes by itself.
+    #[allow(dead_code, reason = "for recipients that opted out")]
+    pub(crate) left_out: Arc<[u32]>,
 }
 
 impl Ground {
@@ -37,6 +41,7 @@ impl Ground {
             tariff: app.tariffs.current()?,
             now: unix_now(),
             is_new: true,
+            left_out: Arc::default(),
         })
     }
 

@@ -1,16 +1,25 @@
 //! A call is rebuilt to the letter, whatever has changed since it was taken.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{self, StatusCode};
+use bytes::Bytes;
 use domain::lane::Lane;
+use platform::http::problem::Problem;
 use serde_json::{Value, json};
 use testkit::until;
 use wire::submitted::Chunk;
 
 use super::rig::{is_replay, keyed, keyed_at, message, orphan, rows};
+use crate::app::App;
+use crate::chunking::cut;
 use crate::config::ByLane;
+use crate::idempotency::{Asked, Body, Prepared, once};
+use crate::keys::Key;
+use crate::prepare::{self, Ground};
+use crate::submit::Submitted;
 use crate::tests::gateway::Gateway;
 use crate::tests::sending::submitted;
 use crate::tests::settings::settings;
@@ -132,6 +141,52 @@ async fn records_of_a_dead_process_are_made_the_same_on_another_day() {
     let third = keyed_at(&other, &gateway, BULK, "many", &list()).await;
     assert_eq!(third.text, again.text);
     assert_eq!(submitted(&gateway, Lane::Bulk).len(), 2);
+    gateway.close().await;
+}
+
+/// A list, of which a recipient has opted out by now, or not.
+struct List {
+    body: Bytes,
+    opted_out: Vec<u32>,
+}
+
+impl Body for List {
+    type About = Vec<u32>;
+
+    async fn prepare(&self, _: &Arc<App>, ground: Ground) -> Result<Prepared<Vec<u32>>, Problem> {
+        let mut call = prepare::bulk(&self.body, ground.context())?.call;
+        let out = if ground.is_new { self.opted_out.clone() } else { ground.left_out.to_vec() };
+        call.rows.retain(|row| !out.contains(&row.index));
+        Ok(Prepared { cuts: cut(&call, ground.rules.limits.chunk_messages), call, about: out })
+    }
+
+    fn left_out(about: &Vec<u32>) -> Vec<u32> {
+        about.clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_left_out_then_is_left_out_again() {
+    let gateway = Gateway::with_topics().await;
+    let identity = gateway.app.keys.identity(Key::parse(&gateway.key).unwrap()).await.unwrap();
+    let body: Bytes =
+        json!({"text": "hello", "to": ["09123456781", "09123456782", "09123456783"]}).to_string().into();
+    let asked = Asked::new(gateway.account, "k".into(), &http::Method::POST, BULK, &body);
+    let send = async |opted_out: Vec<u32>| {
+        let list = List { body: body.clone(), opted_out };
+        once(&gateway.app, &identity, Some(asked.clone()), &list).await.unwrap()
+    };
+    let first = send(vec![1]).await;
+    assert!(!first.replayed);
+    orphan(&gateway, "k").await;
+    // Another one opted out meanwhile, and the first no longer.
+    let again = send(vec![0, 2]).await;
+    assert!(again.replayed);
+    let places =
+        |submitted: &Submitted| -> Vec<u32> { submitted.call.rows.iter().map(|row| row.index).collect() };
+    assert_eq!((places(&again.submitted), again.about), (vec![0, 2], vec![1]));
+    let [one, two] = <[Chunk; 2]>::try_from(submitted(&gateway, Lane::Bulk)).unwrap();
+    assert_eq!(one, two);
     gateway.close().await;
 }
 
