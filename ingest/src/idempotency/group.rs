@@ -115,6 +115,7 @@ impl Group {
     }
 
     async fn run(self: Arc<Self>) {
+        let _running = Running(&self);
         let mut pause = PAUSE_FIRST;
         while let Some((ends, begins)) = self.next() {
             let ends_alone = begins.is_empty();
@@ -214,5 +215,16 @@ impl Group {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         // A poisoned lock still holds whole requests.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A run that ends by a panic, which is a defect, is no longer one: the next request starts another.
+struct Running<'g>(&'g Group);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.queue().runs = false;
+        }
     }
 }

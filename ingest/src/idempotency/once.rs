@@ -160,10 +160,13 @@ fn answered(
     stamps: &Stamps,
     told: Option<Told>,
 ) -> Result<Submitted, Problem> {
+    let sizes = cuts.iter().map(Range::len);
     let paid = match told {
         Some(Told::Refused(balance)) => return Err(app.funds.insufficient(balance, stamps.price)),
-        Some(Told::Accepted(Some(paid))) => paid.into_iter().map(usize::from).collect(),
-        Some(Told::Accepted(None)) | None => cuts.iter().map(Range::len).collect(),
+        Some(Told::Accepted(Some(paid))) => {
+            sizes.zip(paid).map(|(size, paid)| size.min(usize::from(paid))).collect()
+        }
+        Some(Told::Accepted(None)) | None => sizes.collect(),
     };
     Ok(Submitted::new(stamps.run, Arc::new(call), cuts, paid))
 }
@@ -184,6 +187,8 @@ async fn rebuilt<B: Body>(
         Ok(prepared) if stamps.fit(&prepared.call, price(&prepared.call), prepared.cuts.len()) => {
             Ok(prepared)
         }
+        // It cannot be told now.
+        Err(problem) if problem.code().status().is_server_error() => Err(problem),
         other => {
             let refused = other.err().map(|problem| problem.code().as_str());
             tracing::error!(

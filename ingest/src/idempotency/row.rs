@@ -66,7 +66,9 @@ impl Row {
                 Meaning::Told(stamps, Told::Refused(Money::new(self.balance.unwrap_or_default())))
             }
             state::WORKING if self.alive => Meaning::InProgress,
-            _ => Meaning::Free(stamps),
+            state::WORKING | state::RELEASED => Meaning::Free(stamps),
+            // What a newer program knows of it, this one does not.
+            _ => Meaning::InProgress,
         }
     }
 

@@ -1,10 +1,12 @@
 //! Many requests with one key at the same time, and processes that live, die, and take over.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use domain::lane::Lane;
 use futures::future::join_all;
+use testkit::until;
 use uuid::Uuid;
 
 use super::rig::{is_replay, keyed, keyed_at, message, orphan, rows};
@@ -78,6 +80,43 @@ async fn of_many_who_would_take_over_one_does() {
     let chunks = submitted(&gateway, Lane::Express);
     assert_eq!(chunks.len(), 2, "made again once, however many ask");
     assert_eq!(chunks[0], chunks[1], "and the same to the letter: billing sees a repetition");
+    gateway.close().await;
+}
+
+/// Two processes have both read that nobody works on it, and then both take it.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_that_found_it_free_one_has_it() {
+    let gateway = Gateway::with_topics().await;
+    let other = gateway.other(settings()).await;
+    // Its locks are waited for longer than those of express.
+    let mut body = message();
+    body["lane"] = "standard".into();
+    let first = keyed(&gateway, "/v1/messages", "k", &body).await;
+    orphan(&gateway, "k").await;
+
+    let mut held = gateway.schema.pool().begin().await.unwrap();
+    let lock = "select pg_current_xact_id()::text from idempotency where key = 'k' for update";
+    let holder: String = sqlx::query_scalar(lock).fetch_one(&mut *held).await.unwrap();
+    let both_wait = until("both wait for the row", Duration::from_secs(20), async || {
+        let waiting = "select count(*) from pg_locks where not granted
+                       and (transactionid::text = $1 or relation = 'idempotency'::regclass)";
+        let waiting: i64 =
+            sqlx::query_scalar(waiting).bind(&holder).fetch_one(gateway.schema.pool()).await.unwrap();
+        waiting == 2
+    });
+    let release = async {
+        both_wait.await;
+        held.rollback().await.unwrap();
+    };
+    let (one, two, ()) = tokio::join!(
+        keyed(&gateway, "/v1/messages", "k", &body),
+        keyed_at(&other, &gateway, "/v1/messages", "k", &body),
+        release
+    );
+    let accepted = [&one, &two].iter().filter(|answer| answer.status == StatusCode::ACCEPTED).count();
+    assert_eq!(accepted, 1, "{} {}", one.text, two.text);
+    assert_eq!(one_call(&[one, two]), first.text);
+    assert_eq!(submitted(&gateway, Lane::Standard).len(), 2);
     gateway.close().await;
 }
 
