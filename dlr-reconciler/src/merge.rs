@@ -1,5 +1,6 @@
 //! What was read and is not stored yet, by chunk. Pure: no clock, no database.
 
+use crate::listing::Listing;
 use crate::read::{Stream, Undecodable, Understood};
 use bytes::Bytes;
 use domain::id::ChunkId;
@@ -58,6 +59,8 @@ pub(crate) struct Content {
     /// First chunk of its call, chunks and messages in it.
     pub(crate) call: (ChunkId, u32, u32),
     pub(crate) send_by: UnixMillis,
+    /// What lists find it by.
+    pub(crate) listing: Listing,
     /// The billed record.
     pub(crate) record: Bytes,
 }

@@ -7,7 +7,7 @@ use crate::samples::{self, ACCOUNT, MINTED};
 use bytes::Bytes;
 use domain::bits::Bits;
 use domain::lane::Lane;
-use domain::status::{MessageState, STATE_BYTES};
+use domain::status::{MessageState, STATE_BYTES, StatusCounts};
 use ledger::audit::Expect;
 use sqlx::types::Uuid;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -196,10 +196,11 @@ impl World {
         })
     }
 
-    pub(crate) async fn days(&self) -> String {
+    pub(crate) async fn hours(&self) -> String {
         let rows: Vec<(String, i64)> = sqlx::query_as(
-            "select status, messages from account_day
-             where account_id = $1 and lane = 'bulk' and day = (to_timestamp($2 / 1000) at time zone 'utc')::date
+            "select status, messages from account_hour
+             where account_id = $1 and lane = 'bulk' and hour = date_trunc('hour', to_timestamp($2 / 1000))
+               and messages <> 0
              order by 1",
         )
         .bind(ACCOUNT)
@@ -212,8 +213,22 @@ impl World {
         words.join(", ")
     }
 
+    /// The counts beside states are those of the states, wherever these are.
+    async fn is_counted(&self) {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "select states, counts from chunk_state union all select states, counts from history_chunk",
+        )
+        .fetch_all(self.schema.pool())
+        .await
+        .unwrap();
+        for (states, counts) in rows {
+            assert_eq!(StatusCounts::of(&states).unwrap().to_bytes().as_slice(), counts);
+        }
+    }
+
     /// Audits the books: L1 to L5.
     pub(crate) async fn is_clean(&self, expect: Expect) {
+        self.is_counted().await;
         let mut connection = self.pool().acquire().await.unwrap();
         let report = ledger::audit::run(&mut connection, expect).await.unwrap();
         assert!(report.is_clean(), "{report:?}");
