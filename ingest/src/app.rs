@@ -17,6 +17,7 @@ use crate::config::Settings;
 use crate::keys::KeyCache;
 use crate::produce::LaneProducer;
 use crate::receipts::{CALLS_MAX, Doors};
+use crate::reports::Reader;
 use crate::room::{room, take};
 use crate::rules::Rules;
 use crate::tariffs::Tariffs;
@@ -29,6 +30,7 @@ pub(crate) struct App {
     pub(crate) keys: KeyCache,
     pub(crate) tariffs: Arc<Tariffs>,
     pub(crate) pools: Pools,
+    pub(crate) reader: Reader,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) standing: Arc<Standing>,
     pub(crate) partitions: i32,
@@ -59,6 +61,7 @@ impl App {
             keys: KeyCache::new(&settings.keys, common.pools.common().clone()),
             tariffs: Arc::new(Tariffs::default()),
             pools: common.pools.clone(),
+            reader: Reader::new(common.pools.reports().clone(), settings.reports.chunks_max),
             ids,
             standing: Arc::clone(&common.standing),
             partitions: common.partitions,

@@ -40,7 +40,7 @@ use platform::ownership::IdSource;
 use platform::role::Common;
 use tokio::net::{TcpListener, TcpSocket};
 
-pub use config::{ByLane, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
+pub use config::{ByLane, KeySettings, Limits, ProduceSettings, PushSettings, ReportSettings, Settings};
 
 use app::App;
 

@@ -6,6 +6,7 @@ mod bad_input;
 mod docs;
 mod gateway;
 mod keys;
+mod lists;
 mod receipts;
 mod reports;
 mod scarcity;

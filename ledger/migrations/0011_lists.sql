@@ -24,7 +24,8 @@ create function may_hold(sought bytea, key bigint) returns boolean
     end;
 
 -- What a chunk is found by. Whoever erases what a chunk holds sets both keys to null and
--- `sought` to an empty value: then it is found by its account and time alone.
+-- `sought` to an empty value: then it is found by its account and time alone. An empty `record`
+-- is listed without numbers, texts and line.
 alter table chunk_content
     add column messages smallint,
     -- Null where it belongs to none.
@@ -90,6 +91,14 @@ create index history_chunk_to on history_chunk (recipient_key, chunk_id) where r
 create index history_chunk_reference on history_chunk (reference_key, chunk_id) where reference_key is not null;
 create index history_chunk_sought on history_chunk (account_id, chunk_id) include (sought)
     where recipient_key is null;
+
+create or replace view all_chunk_content as
+    select chunk_id, account_id, lane, call_id, call_chunks, call_messages, record, messages, campaign_id
+    from chunk_content
+    union all
+    select chunk_id, account_id, lane, call_id, call_chunks, call_messages, record, messages, campaign_id
+    from history_chunk h
+    where not exists (select from chunk_content o where o.chunk_id = h.chunk_id);
 
 -- An account's messages by the hour of their chunk's id (UTC) and lane: how many are recorded
 -- (status `submitted`), and how many of them are in each status now. `queued` is not counted:

@@ -9,6 +9,7 @@ mod entries;
 pub mod hold;
 pub mod ranges;
 pub mod settle;
+pub mod statement;
 pub mod tariff;
 
 use domain::hold::PricesError;

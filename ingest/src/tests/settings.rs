@@ -4,7 +4,7 @@ use platform::config::Violations;
 use platform::http::HttpLimits;
 use platform::kafka::KafkaSettings;
 
-use crate::{ByLane, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
+use crate::{ByLane, KeySettings, Limits, ProduceSettings, PushSettings, ReportSettings, Settings};
 
 /// The secret of connector `magfa`.
 pub(super) const SECRET: &str = "0123456789abcdef!~";
@@ -41,6 +41,7 @@ pub(super) fn settings() -> Settings {
             ttl_seconds_max: 259_200,
             ttl_seconds_default: ByLane { express: 300, standard: 86_400, bulk: 259_200 },
         },
+        reports: ReportSettings { chunks_max: 1_000 },
         keys: KeySettings { known_ms: 200, unknown_ms: 200, entries: 1_000 },
         produce: ProduceSettings {
             linger_ms: ByLane { express: 2, standard: 5, bulk: 20 },

@@ -224,6 +224,30 @@ impl World {
         for (states, counts) in rows {
             assert_eq!(StatusCounts::of(&states).unwrap().to_bytes().as_slice(), counts);
         }
+        // And so are the counters of hours, where those of chunks are added up.
+        let differ: Vec<(String, Option<i64>, Option<i64>)> = sqlx::query_as(
+            "select status, a.messages, b.messages from account_hour a full join (
+                 select account_id, date_trunc('hour', minted, 'UTC') as hour, lane, status, sum(n)::bigint as messages
+                 from (
+                     select account_id, chunk_id, lane, 'submitted' as status, messages::integer as n
+                     from all_chunk_content
+                     union all
+                     select s.account_id, s.chunk_id, s.lane, word, status_count(s.counts, place::integer)
+                     from (select account_id, chunk_id, lane, counts from chunk_state
+                           union all select account_id, chunk_id, lane, counts from history_chunk h
+                           where not exists (select from chunk_state o where o.chunk_id = h.chunk_id)) s
+                     cross join unnest(array['sent', 'delivered', 'undelivered', 'failed', 'expired', 'refused',
+                                             'blocked', 'canceled']) with ordinality as w (word, place)
+                 ) each cross join lateral (select timestamptz '2026-01-01 00:00:00Z'
+                                            + (chunk_id >> 22) * interval '1 millisecond' as minted) m
+                 group by 1, 2, 3, 4
+             ) b using (account_id, hour, lane, status)
+             where coalesce(a.messages, 0) <> coalesce(b.messages, 0)",
+        )
+        .fetch_all(self.schema.pool())
+        .await
+        .unwrap();
+        assert_eq!(differ, []);
     }
 
     /// Audits the books: L1 to L5.
