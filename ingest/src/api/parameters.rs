@@ -96,14 +96,15 @@ impl Parameters {
     }
 
     /// `from_time` and `to_time`: from the one to before the other. `begun` is where the list
-    /// began that a cursor goes on with: a list without times does not move on while it is read.
+    /// began that a cursor goes on with: a list without times does not move on while it is read,
+    /// and one of the longest time does not become too long.
     pub(super) fn times(&mut self, now: UnixMillis, begun: Option<UnixMillis>) -> (UnixMillis, UnixMillis) {
         let (from, to) = (self.of("from_time", time), self.of("to_time", time));
         let end = to.unwrap_or(now);
         let begin = from.or(begun).unwrap_or(end.plus(-DAYS_DEFAULT * DAY_MS));
         if from.is_some() && begin >= end {
             self.fault("from_time", FieldCode::OutOfRange, "expected a time before to_time, or before now");
-        } else if from.is_some() && end.0.saturating_sub(begin.0) > DAYS_MAX * DAY_MS {
+        } else if from.is_some() && from != begun && end.0.saturating_sub(begin.0) > DAYS_MAX * DAY_MS {
             let detail = format!("expected at most {DAYS_MAX} days before to_time, or before now");
             self.fault("from_time", FieldCode::OutOfRange, &detail);
         }

@@ -117,7 +117,7 @@ async fn parts(
     if filter.statuses.is_empty() || whole.from >= whole.to {
         return Ok(vec![]);
     }
-    if filter.is_sought() || filter.statuses.is_all() {
+    if filter.is_sought() || filter.statuses.is_all() && filter.lane.is_none() {
         return Ok(vec![whole]);
     }
     hours::with_any(connection, filter, whole).await

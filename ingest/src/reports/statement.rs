@@ -73,7 +73,7 @@ pub(crate) async fn statement(
             if asked.kind.is_none_or(|kind| kind == Kind::Deduction) {
                 all.extend(deductions(&mut snapshot, asked, limit + 1).await?);
             }
-            all.sort_unstable_by(|a, b| b.place.cmp(&a.place));
+            all.sort_unstable_by_key(|one| std::cmp::Reverse(one.place));
             let more = all.len() > limit;
             all.truncate(limit);
             with_campaigns(&mut snapshot, asked.account, &mut all).await?;
