@@ -52,16 +52,19 @@ struct List {
     results: Vec<serde_json::Value>,
 }
 
+/// What is asked of an account, when messages of so many days are stored: path and query.
+type Ask = fn(&mut StdRng, i64, i64) -> String;
+
 /// A kind of question.
 struct Kind {
     name: &'static str,
-    path: fn(&mut StdRng, i64, i64) -> String,
+    path: Ask,
     took: Latency,
     /// Rows that were answered.
     rows: u64,
 }
 
-const KINDS: [(&str, fn(&mut StdRng, i64, i64) -> String); 13] = [
+const KINDS: [(&str, Ask); 13] = [
     ("newest 50", |_, _, _| "/v1/messages".into()),
     ("newest 500", |_, _, _| "/v1/messages?limit=500".into()),
     ("a day, 50", |random, _, days| format!("/v1/messages?{}", day(random, days))),

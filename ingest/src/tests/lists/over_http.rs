@@ -6,19 +6,17 @@ use domain::status::Status;
 use platform::ownership::clock::unix_now;
 use serde_json::{Value, json};
 
-use super::world::{BEGIN, Made, Place, store};
+use super::world::{BEGIN, Made, Place, ranges, store};
 use crate::keys::Scope;
 use crate::tests::gateway::{Answer, Gateway};
 
 const DAY_MS: i64 = 86_400_000;
 
-/// With ranges for the last 40 days.
+/// With ranges for the last days.
 pub(super) async fn gateway() -> Gateway {
     let gateway = Gateway::without_topics().await;
-    let mut connection = gateway.schema.pool().acquire().await.unwrap();
-    ledger::ranges::ensure(&mut connection, unix_now().plus(-40 * DAY_MS), 0).await.unwrap();
-    ledger::ranges::ensure(&mut connection, unix_now(), 1).await.unwrap();
-    drop(connection);
+    ranges(gateway.schema.pool(), unix_now().plus(-8 * DAY_MS), 0).await;
+    ranges(gateway.schema.pool(), unix_now(), 1).await;
     gateway
 }
 

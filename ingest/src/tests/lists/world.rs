@@ -156,8 +156,8 @@ fn facts(status: Status) -> Vec<Fact> {
 impl World {
     pub(super) async fn new() -> Self {
         let schema = Schema::new(&ledger::MIGRATIONS).await;
+        ranges(schema.pool(), BEGIN, 2).await;
         let mut connection = schema.pool().acquire().await.unwrap();
-        ledger::ranges::ensure(&mut connection, BEGIN, 10).await.unwrap();
         for account in ACCOUNTS {
             let lines = ["1000".to_owned()];
             ledger::account::create(&mut connection, Some(account), "a customer", &lines).await.unwrap();
@@ -177,6 +177,14 @@ impl World {
     /// Makes a chunk's rows as the roles leave them.
     pub(super) async fn make(&self, made: &Made) {
         store(self.pool(), made).await;
+    }
+}
+
+/// Makes ranges. Their lock is one for all tests of the database.
+pub(super) async fn ranges(pool: &PgPool, from: UnixMillis, days: u16) {
+    let mut connection = pool.acquire().await.unwrap();
+    while let Err(error) = ledger::ranges::ensure(&mut connection, from, days).await {
+        assert!(platform::postgres::lost_a_race(&error), "{error}");
     }
 }
 
