@@ -5,7 +5,7 @@
 //! ascending → history rows likewise → ledger rows → accounts → the other tables (whose rows
 //! are guarded by the state row's lock, or are written in the order of their keys).
 
-mod account_day;
+mod account_hour;
 mod carriers;
 mod chunk_content;
 mod chunk_operator_ids;
@@ -32,7 +32,7 @@ pub(crate) use unanswered::{Unanswered, end as end_unanswered};
 use crate::merge::{Batch, Heard, Slice, by_chunk};
 use crate::pushed;
 use crate::schedule::Schedule;
-use account_day::Days;
+use account_hour::Hours;
 use chunk_state::{Merged, Row};
 use domain::bits::Bits;
 use domain::id::ChunkId;
@@ -110,7 +110,7 @@ struct Decided {
     unmatched: Unmatched,
     /// Chunks that are in history.
     moved: BTreeSet<ChunkId>,
-    days: Days,
+    hours: Hours,
 }
 
 /// What was heard too early.
@@ -171,14 +171,14 @@ async fn store(
 ) -> Result<Stored, LedgerError> {
     let all = || batches.iter().map(|held| held.batch);
     let heard = by_chunk(all());
-    let Decided { mut stored, unmatched, moved, mut days } = decide(connection, &heard, means).await?;
-    stored.recorded = chunk_content::insert(connection, all(), &mut days).await?;
+    let Decided { mut stored, unmatched, moved, mut hours } = decide(connection, &heard, means).await?;
+    stored.recorded = chunk_content::insert(connection, all(), &mut hours).await?;
     chunk_operator_ids::insert(connection, all(), &moved).await?;
     let from = batches.iter().map(|held| (held.batch, held.topic, held.partition));
     stored.named = named::insert(connection, from, means.operator_ids).await?;
     stored.pending = pending_receipt::insert(connection, batches, &unmatched, means.version).await?;
     parked::insert(connection, batches).await?;
-    days.add(connection).await?;
+    hours.add(connection).await?;
     Ok(stored)
 }
 
@@ -201,7 +201,7 @@ async fn decide(
     finished::insert(connection, &rows).await?;
     for row in &rows {
         decided.stored.count(row, settlements.get(&row.chunk));
-        decided.days.ended(row);
+        decided.hours.moved(row);
     }
     for (chunk, foreign) in &moved.foreign {
         decided.stored.foreign(*chunk, foreign);

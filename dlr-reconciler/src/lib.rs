@@ -20,6 +20,7 @@ mod flush;
 mod hand;
 mod history;
 mod holding;
+mod listing;
 mod merge;
 mod metrics;
 mod pushed;

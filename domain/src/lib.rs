@@ -16,6 +16,7 @@ pub mod money;
 pub mod outcome;
 pub mod partition;
 pub mod phone;
+pub mod search;
 pub mod settle;
 pub mod status;
 pub mod tariff;

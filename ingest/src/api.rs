@@ -5,16 +5,20 @@ mod balance;
 mod bodies;
 mod bulk;
 mod bulk_answer;
+mod cursor;
 mod describe;
 mod docs;
 mod format;
 mod idempotency;
+mod list;
 mod messages;
+mod parameters;
 mod problems;
 mod query;
 mod receipts;
 mod redoc;
 mod reports;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -44,10 +48,12 @@ fn v1() -> (Router<Arc<App>>, OpenApi) {
     OpenApiRouter::with_openapi(describe::api())
         .routes(routes!(messages::send))
         .routes(routes!(messages::preview))
+        .routes(routes!(list::messages))
         .routes(routes!(reports::message))
         .routes(routes!(bulk::send))
         .routes(routes!(reports::bulk))
         .routes(routes!(balance::read))
+        .routes(routes!(transactions::list))
         .routes(routes!(receipts::push))
         .split_for_parts()
 }

@@ -19,6 +19,7 @@ use crate::idempotency::Idempotency;
 use crate::keys::KeyCache;
 use crate::produce::LaneProducer;
 use crate::receipts::{CALLS_MAX, Doors};
+use crate::reports::Reader;
 use crate::room::{room, take};
 use crate::rules::Rules;
 use crate::tariffs::Tariffs;
@@ -34,6 +35,7 @@ pub(crate) struct App {
     /// Requests that came with an `Idempotency-Key`.
     pub(crate) idempotency: Idempotency,
     pub(crate) pools: Pools,
+    pub(crate) reader: Reader,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) standing: Arc<Standing>,
     pub(crate) partitions: i32,
@@ -67,6 +69,7 @@ impl App {
             idempotency: Idempotency::new(common, settings, Arc::clone(&tariffs)),
             tariffs,
             pools: common.pools.clone(),
+            reader: Reader::new(common.pools.reports().clone(), settings.reports.chunks_max),
             ids,
             standing: Arc::clone(&common.standing),
             partitions: common.partitions,

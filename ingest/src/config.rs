@@ -47,6 +47,8 @@ pub struct Settings {
     pub http: HttpLimits,
     /// What a request may hold.
     pub limits: Limits,
+    /// What lists and reports may read.
+    pub reports: ReportSettings,
     /// How API keys are remembered.
     pub keys: KeySettings,
     /// Whether the balance covers a call.
@@ -101,6 +103,14 @@ pub struct Limits {
     pub ttl_seconds_max: u32,
     /// `ttl_seconds` where the customer asks for none, by the lane asked for.
     pub ttl_seconds_default: ByLane<u32>,
+}
+
+/// What lists and reports may read: section `ingest.reports`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportSettings {
+    /// Chunks looked into for one answer at most.
+    pub chunks_max: usize,
 }
 
 /// How API keys are remembered: section `ingest.keys`.
@@ -196,6 +206,7 @@ impl Settings {
         violations.range("ingest.tariff_refresh_ms", self.tariff_refresh_ms, 100..=60_000);
         self.http.check("ingest.http", violations);
         self.limits.check(violations);
+        violations.range("ingest.reports.chunks_max", self.reports.chunks_max, 100..=1_000_000);
         self.keys.check(violations);
         self.funds.check(violations);
         self.idempotency.check(violations);

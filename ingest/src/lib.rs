@@ -42,7 +42,8 @@ use platform::role::Common;
 use tokio::net::{TcpListener, TcpSocket};
 
 pub use config::{
-    ByLane, FundsSettings, IdempotencySettings, KeySettings, Limits, ProduceSettings, PushSettings, Settings,
+    ByLane, FundsSettings, IdempotencySettings, KeySettings, Limits, ProduceSettings, PushSettings,
+    ReportSettings, Settings,
 };
 
 use app::App;

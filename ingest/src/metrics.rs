@@ -9,8 +9,8 @@ use domain::outcome::Receipt;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use platform::http::problem::Code;
 
-use crate::receipts::{Of, Pushed};
 use crate::funds::Why;
+use crate::receipts::{Of, Pushed};
 
 /// Counter: messages answered with 2xx, by the `lane` travelled in.
 pub const ACCEPTED: &str = "smshub_ingest_accepted_messages_total";

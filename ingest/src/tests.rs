@@ -8,6 +8,7 @@ mod funds;
 mod gateway;
 mod idempotency;
 mod keys;
+mod lists;
 mod receipts;
 mod reports;
 mod scarcity;

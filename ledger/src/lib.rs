@@ -10,6 +10,7 @@ pub mod funds;
 pub mod hold;
 pub mod ranges;
 pub mod settle;
+pub mod statement;
 pub mod tariff;
 
 use domain::hold::PricesError;

@@ -5,7 +5,8 @@ use platform::http::HttpLimits;
 use platform::kafka::KafkaSettings;
 
 use crate::{
-    ByLane, FundsSettings, IdempotencySettings, KeySettings, Limits, ProduceSettings, PushSettings, Settings,
+    ByLane, FundsSettings, IdempotencySettings, KeySettings, Limits, ProduceSettings, PushSettings,
+    ReportSettings, Settings,
 };
 
 /// The secret of connector `magfa`.
@@ -63,6 +64,7 @@ pub(super) fn settings() -> Settings {
             delete_rows: 100,
             flush_ms: 5_000,
         },
+        reports: ReportSettings { chunks_max: 1_000 },
         produce: ProduceSettings {
             linger_ms: ByLane { express: 2, standard: 5, bulk: 20 },
             queue_bytes: ByLane { express: 1 << 20, standard: 8 << 20, bulk: 16 << 20 },

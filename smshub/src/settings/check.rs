@@ -47,6 +47,7 @@ fn postgres(settings: &Settings, violations: &mut Violations) {
         postgres.common_connections,
         COMMON_CONNECTIONS_MIN..=1_000,
     );
+    violations.range("postgres.report_connections", postgres.report_connections, 1..=1_000);
     violations.range("postgres.acquire_timeout_ms", postgres.acquire_timeout_ms, 50..=60_000);
     violations.range("postgres.lock_timeout_ms", postgres.lock_timeout_ms, 10..=60_000);
     let express = postgres.express_lock_timeout_ms;
@@ -55,6 +56,7 @@ fn postgres(settings: &Settings, violations: &mut Violations) {
     violations.range("postgres.idle_in_transaction_timeout_ms", idle, 100..=60_000);
     let statement = postgres.statement_timeout_ms;
     violations.range("postgres.statement_timeout_ms", statement, postgres.lock_timeout_ms + 1..=600_000);
+    violations.range("postgres.report_timeout_ms", postgres.report_timeout_ms, 100..=statement);
     violations.range("postgres.answer_timeout_ms", postgres.answer_timeout_ms, statement + 1..=700_000);
 }
 
