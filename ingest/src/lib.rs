@@ -9,6 +9,7 @@
 //!
 //! Operators push receipts by another path (`receipts`): into `sms.receipts`.
 
+pub mod admin;
 mod api;
 mod app;
 mod chunking;
@@ -74,6 +75,10 @@ pub fn start(
     lifecycle.spawn("ingest-tariff", Phase::Close, |stop| {
         tariffs::refresh(tariffs, pool, ids, every, check, stop)
     });
+
+    let (used, pool) = (app.keys.used(), common.pools.common().clone());
+    let every = Duration::from_millis(settings.keys.used_every_ms);
+    lifecycle.spawn("ingest-keys", Phase::Flush, move |stop| keys::keep(used, pool, every, stop));
 
     let (router, limits) = (api::router(Arc::clone(&app)), settings.http.clone());
     lifecycle.spawn("ingest-http", Phase::StopAccepting, |stop| serve(listener, router, limits, stop));

@@ -1,6 +1,7 @@
 //! Accounts and charges.
 
 use crate::LedgerError;
+use chrono::{DateTime, Utc};
 use domain::money::Money;
 use sqlx::PgConnection;
 
@@ -17,6 +18,8 @@ pub struct Account {
     pub balance: Money,
     /// What is held for messages that are not final yet.
     pub held: Money,
+    /// Whether it may not send.
+    pub suspended: bool,
 }
 
 /// A charge that was booked.
@@ -26,6 +29,8 @@ pub struct Charged {
     pub entry: i64,
     /// The balance after it.
     pub balance: Money,
+    /// When it was booked.
+    pub at: DateTime<Utc>,
 }
 
 /// Makes an account, with an id of the caller's choice where given. Nothing comes back where
@@ -63,17 +68,19 @@ pub async fn create(
 
 /// Reads an account.
 pub async fn read(connection: &mut PgConnection, id: i64) -> Result<Option<Account>, sqlx::Error> {
-    let row: Option<(i64, String, Vec<String>, i64, i64)> =
-        sqlx::query_as("select id, name, lines, balance, held from account where id = $1")
-            .bind(id)
-            .fetch_optional(connection)
-            .await?;
-    Ok(row.map(|(id, name, lines, balance, held)| Account {
+    let row: Option<(i64, String, Vec<String>, i64, i64, bool)> = sqlx::query_as(
+        "select id, name, lines, balance, held, suspended_at is not null from account where id = $1",
+    )
+    .bind(id)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|(id, name, lines, balance, held, suspended)| Account {
         id,
         name,
         lines,
         balance: Money::new(balance),
         held: Money::new(held),
+        suspended,
     }))
 }
 
@@ -102,13 +109,13 @@ pub async fn charge(
         .bind(after.get())
         .execute(&mut *connection)
         .await?;
-    let (entry,): (i64,) = sqlx::query_as(
-        "insert into entry (account_id, kind, amount, reference) values ($1, 'charge', $2, $3) returning id",
+    let (entry, at): (i64, DateTime<Utc>) = sqlx::query_as(
+        "insert into entry (account_id, kind, amount, reference) values ($1, 'charge', $2, $3) returning id, at",
     )
     .bind(account)
     .bind(amount.get())
     .bind(reference)
     .fetch_one(&mut *connection)
     .await?;
-    Ok(Charged { entry, balance: after })
+    Ok(Charged { entry, balance: after, at })
 }
