@@ -21,15 +21,22 @@ pub struct Effect {
     pub traffic: Vec<LaneTraffic>,
 }
 
-/// Computes it. Nothing is written.
+/// Computes it. Nothing is written. What could not be made is refused here, too.
 ///
 /// # Errors
-/// [`LedgerError::NoTariff`] where the rows are none, or Postgres.
+/// [`LedgerError::NoTariff`] where the rows are none, [`LedgerError::Past`], or Postgres.
 pub async fn effect(
     connection: &mut PgConnection,
     rows: &[Row],
     effective_at: Option<DateTime<Utc>>,
 ) -> Result<Effect, LedgerError> {
+    let past: Option<bool> = sqlx::query_scalar("select $1 < clock_timestamp()")
+        .bind(effective_at)
+        .fetch_one(&mut *connection)
+        .await?;
+    if past == Some(true) {
+        return Err(LedgerError::Past);
+    }
     let newest = ledger::admin::tariff::versions(&mut *connection, None, 1).await?;
     let newest = newest.first().map_or(0, |version| version.version);
     let new = Tariff::new(newest.unsigned_abs() + 1, rows.to_vec())?;

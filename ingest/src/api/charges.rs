@@ -5,13 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
+use ledger::LedgerError;
+use ledger::account::Charged as Booked;
 use ledger::admin::Who;
 use platform::http::problem::{Code, Problem};
 use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::admin::{Failure, account_of, body, change, time};
+use super::admin::{account_of, body, change, time};
 use super::auth::Caller;
 use super::describe::ChargeRequest;
 use super::problems::EditProblems;
@@ -61,8 +63,8 @@ pub(super) async fn charge(
 ) -> Result<(StatusCode, Json<Charged>), Problem> {
     let account = chargeable(&caller, &id)?;
     let charge = read(&body(&app, request).await?)?;
-    let charged = change(&app, async |c| book(c, &caller.0, account, &charge, &app.currency).await).await?;
-    Ok((StatusCode::CREATED, Json(charged)))
+    let booked = change(&app, async |c| Ok(book(c, &caller.0, account, &charge).await?)).await?;
+    Ok((StatusCode::CREATED, Json(Charged::new(booked, charge, &app.currency))))
 }
 
 /// The account of a path, where the key may charge it. Another account's is not found.
@@ -85,18 +87,21 @@ async fn book(
     caller: &Identity,
     account: i64,
     charge: &Charge,
-    currency: &str,
-) -> Result<Charged, Failure> {
-    let (amount, reference) = (charge.amount, charge.reference.as_deref());
+) -> Result<Booked, LedgerError> {
     let who = Who::key(caller.key);
-    let charged = ledger::admin::charge::charge(connection, &who, account, amount, reference).await?;
-    Ok(Charged {
-        id: charged.entry.to_string(),
-        r#type: "charge",
-        amount: amount.get(),
-        balance: charged.balance.get(),
-        currency: currency.to_owned(),
-        reference: charge.reference.clone(),
-        created_at: time(charged.at),
-    })
+    ledger::admin::charge::charge(connection, &who, account, charge.amount, charge.reference.as_deref()).await
+}
+
+impl Charged {
+    fn new(booked: Booked, charge: Charge, currency: &str) -> Self {
+        Charged {
+            id: booked.entry.to_string(),
+            r#type: "charge",
+            amount: charge.amount.get(),
+            balance: booked.balance.get(),
+            currency: currency.to_owned(),
+            reference: charge.reference,
+            created_at: time(booked.at),
+        }
+    }
 }

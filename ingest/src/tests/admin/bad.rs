@@ -30,7 +30,7 @@ async fn what_administrators_get_wrong() {
             json!({"name": 1, "lines": "100", "suspended": "no", "id": "7"}),
         ),
         ("account: blank name, no line", "POST", accounts, json!({"name": " ", "lines": []})),
-        ("account: long name, control character", "POST", accounts, json!({"name": long, "lines": ["1"]})),
+        ("account: a long name", "POST", accounts, json!({"name": long, "lines": ["1"]})),
         (
             "account: wrong lines",
             "POST",
@@ -91,6 +91,13 @@ async fn what_administrators_get_wrong() {
             tariffs,
             json!({"prices": lanes, "effective_at": "2026-01-01T00:00:00Z"}),
         ),
+        (
+            "tariff, dry: a time that is over",
+            "POST",
+            "/v1/admin/tariffs?dry_run=true",
+            json!({"prices": lanes, "effective_at": "2026-01-01T00:00:00Z"}),
+        ),
+        ("account: a name of two lines", "POST", accounts, json!({"name": "a\nb", "lines": ["1"]})),
         ("tariff: dry or not", "POST", "/v1/admin/tariffs?dry_run=maybe", json!({"prices": lanes})),
         ("tariff: another parameter", "POST", "/v1/admin/tariffs?dryrun=true", json!({"prices": lanes})),
         (
