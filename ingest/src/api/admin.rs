@@ -47,7 +47,7 @@ pub(super) async fn change<T>(
         transaction.commit().await?;
         Ok(done)
     });
-    changed.await.map_err(|failure: Failure| failure.into_problem(&OF_CHANGES))
+    changed.await.map_err(|failure: Failure| failure.into_problem(OF_CHANGES))
 }
 
 /// Reads something.
@@ -56,7 +56,7 @@ async fn read<T>(
     work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Failure>,
 ) -> Result<T, Problem> {
     let found = app.pools.common().within(work).await;
-    found.map_err(|failure: Failure| failure.into_problem(&OF_READING))
+    found.map_err(|failure: Failure| failure.into_problem(OF_READING))
 }
 
 /// What is said where Postgres cannot be asked.
