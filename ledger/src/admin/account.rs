@@ -1,12 +1,15 @@
 //! Accounts, as people make, change and look at them.
 
+mod terms;
+
+pub use terms::Terms;
+
 use super::change::{NewChange, note};
 use super::fields::LINES_MAX;
 use super::{Who, line, subject_of_account};
 use crate::LedgerError;
 use chrono::{DateTime, Utc};
 use domain::money::Money;
-use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 /// An account with everything that people decide about it.
@@ -24,21 +27,6 @@ pub struct Customer {
     pub held: Money,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-}
-
-/// What people decide about an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// Its name, for people.
-    pub name: String,
-    /// The sender lines it may use; the first is its default.
-    pub lines: Vec<String>,
-    /// Segments a minute in lane standard; nothing: as the settings say.
-    pub rate_limit: Option<i32>,
-    /// The same in lane express.
-    pub express_rate_limit: Option<i32>,
-    /// Whether it may not send.
-    pub suspended: bool,
 }
 
 /// What is to be changed of an account; what is nothing stays as it is.
@@ -233,45 +221,5 @@ impl From<Row> for Customer {
             held: Money::new(row.held),
             created_at: row.created_at,
         }
-    }
-}
-
-impl Terms {
-    /// Of a new account, with the limits of the settings.
-    pub fn new(name: String, lines: Vec<String>) -> Self {
-        Terms { name, lines, rate_limit: None, express_rate_limit: None, suspended: false }
-    }
-
-    /// By the kind of change: its word, and what of the terms it is about.
-    fn parts(&self) -> [(&'static str, Value); 4] {
-        let limits = json!({
-            "rate_limit_per_minute": self.rate_limit,
-            "express_rate_limit_per_minute": self.express_rate_limit,
-        });
-        [
-            ("account.rename", json!({ "name": self.name })),
-            ("account.set-line", json!({ "lines": self.lines })),
-            ("account.set-limit", limits),
-            // The word for what these terms say of it.
-            (
-                if self.suspended { "account.suspend" } else { "account.resume" },
-                json!({ "suspended": self.suspended }),
-            ),
-        ]
-    }
-
-    fn all(&self) -> Value {
-        let mut all = serde_json::Map::new();
-        for (_, part) in self.parts() {
-            all.extend(part.as_object().cloned().unwrap_or_default());
-        }
-        all.into()
-    }
-
-    fn changes(&self, after: &Terms, id: i64) -> impl Iterator<Item = NewChange> {
-        let pairs = self.parts().into_iter().zip(after.parts());
-        pairs.filter(|((_, before), (_, after))| before != after).map(move |((_, before), (what, after))| {
-            NewChange { what, subject: subject_of_account(id), before: Some(before), after: Some(after) }
-        })
     }
 }
