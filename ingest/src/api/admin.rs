@@ -18,6 +18,7 @@ use axum::extract::Request;
 use chrono::{DateTime, SecondsFormat, Utc};
 use ledger::admin::Who;
 use platform::http::problem::{Code, Problem};
+use platform::postgres::Pool;
 use sqlx::{Connection, PgConnection};
 
 use super::auth::Caller;
@@ -55,7 +56,15 @@ async fn read<T>(
     app: &App,
     work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Failure>,
 ) -> Result<T, Problem> {
-    let found = app.pools.common().within(work).await;
+    read_by(app.pools.common(), work).await
+}
+
+/// The same, by other connections than those of all requests.
+async fn read_by<T>(
+    pool: &Pool,
+    work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Failure>,
+) -> Result<T, Problem> {
+    let found = pool.within(work).await;
     found.map_err(|failure: Failure| failure.into_problem(OF_READING))
 }
 

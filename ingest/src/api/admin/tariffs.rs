@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use domain::lane::Lane;
 use domain::tariff::Row;
 use ledger::admin::tariff::{self, NewVersion, Version};
 use platform::http::problem::{Code, Problem};
@@ -18,7 +19,7 @@ use super::super::problems::{CostProblems, FindProblems, ReadProblems};
 use super::super::query::NoQuery;
 use super::parameters::Parameters;
 use super::preview::TariffPreview;
-use super::{Failure, administrator, body, change, next, read, time};
+use super::{Failure, administrator, body, change, next, read, read_by, time};
 use crate::app::App;
 use crate::{admin, request};
 
@@ -166,7 +167,12 @@ pub(in crate::api) async fn set(
     parameters.finish()?;
     let (rows, effective_at) = request::admin::tariff::read(&body(&app, request).await?)?;
     if dry_run {
-        let effect = read(&app, async |c| Ok(admin::effect(c, &rows, effective_at).await?)).await?;
+        let pool = app.pools.lane(Lane::Bulk).clone();
+        // Thousands of chunks are read and priced: no message is to wait for that.
+        let effect = app.unhurried(async move {
+            read_by(&pool, async |c| Ok(admin::effect(c, &rows, effective_at).await?)).await
+        });
+        let effect = effect.await?;
         return Ok(Json(TariffPreview::new(effect, &app.currency)).into_response());
     }
     let new = NewVersion { rows: rows.clone(), effective_at, newest: None };

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
+use platform::lifecycle::Stop;
+
 use super::World;
+use crate::keys::keep;
 
 async fn opens(world: &World, key: &str) -> bool {
     world.gateway.with_key(key, "GET", "/v1/balance", None).await.status == 200
@@ -125,5 +128,28 @@ async fn when_a_key_was_used_is_written_now_and_then() {
     world.gateway.app.keys.used().note(id.parse().unwrap());
     world.gateway.app.keys.used().write(pool).await.unwrap();
     assert_eq!(used().await, later, "another process knows better");
+    world.gateway.close().await;
+}
+
+/// What was noted last is not lost when the process stops.
+#[tokio::test]
+async fn when_a_key_was_used_is_written_at_the_end_too() {
+    let world = World::open().await;
+    let (id, _) = made(&world, json!(["read"])).await;
+    let used = world.gateway.app.keys.used();
+    let (alive, stop) = Stop::manual();
+    let pool = world.gateway.schema.pools().common().clone();
+    let kept = tokio::spawn(keep(world.gateway.app.keys.used(), pool, Duration::from_secs(3_600), stop));
+    tokio::task::yield_now().await; // it looks once at its start, before or after the note
+    used.note(id.parse().unwrap());
+    alive.cancel();
+    kept.await.unwrap().unwrap();
+    let (written,): (i64,) =
+        sqlx::query_as("select count(*) from api_key where last_used_at is not null and id = $1::text::uuid")
+            .bind(&id)
+            .fetch_one(world.gateway.schema.pool())
+            .await
+            .unwrap();
+    assert_eq!(written, 1);
     world.gateway.close().await;
 }
