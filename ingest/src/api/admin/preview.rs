@@ -1,5 +1,6 @@
 //! What other prices would mean, as it is answered.
 
+use domain::money::Money;
 use domain::tariff::Compared;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -50,10 +51,11 @@ pub(in crate::api) struct TrafficCost {
     /// Where these are less than the messages, the amounts are estimates.
     #[schema(example = 8000)]
     looked_at: i64,
+    /// Null where there are messages, and none could be looked at.
     #[schema(example = 90000000)]
-    old: i64,
+    old: Option<i64>,
     #[schema(example = 94500000)]
-    new: i64,
+    new: Option<i64>,
 }
 
 impl TariffPreview {
@@ -86,8 +88,8 @@ impl From<LaneTraffic> for TrafficCost {
             lane: traffic.lane.as_str(),
             messages: traffic.messages,
             looked_at: traffic.looked_at,
-            old: traffic.old.get(),
-            new: traffic.new.get(),
+            old: traffic.old.map(Money::get),
+            new: traffic.new.map(Money::get),
         }
     }
 }

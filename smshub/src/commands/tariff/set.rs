@@ -50,18 +50,17 @@ fn show(effect: &Effect) -> std::io::Result<()> {
     writeln!(out, "{:<9} {:>12} {:>17} {:>17}", "lane", "messages", "old", "new")?;
     for lane in &effect.traffic {
         let (name, messages) = (lane.lane.as_str(), lane.messages);
-        let change = change(lane.old, lane.new);
+        let (Some(old), Some(new)) = (lane.old, lane.new) else {
+            writeln!(out, "{name:<9} {messages:>12}  (none of them can be read any more)")?;
+            continue;
+        };
+        let change = change(old, new);
         let estimate = if lane.looked_at < messages {
             format!("  (an estimate from {} of them)", lane.looked_at)
         } else {
             String::new()
         };
-        writeln!(
-            out,
-            "{name:<9} {messages:>12} {:>17} {:>17}{change}{estimate}",
-            lane.old.get(),
-            lane.new.get()
-        )?;
+        writeln!(out, "{name:<9} {messages:>12} {:>17} {:>17}{change}{estimate}", old.get(), new.get())?;
     }
     Ok(())
 }
