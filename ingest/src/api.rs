@@ -1,10 +1,12 @@
 //! The HTTP API: `/v1`, what a customer sees, and `/receipts`, what an operator does.
 
+mod admin;
 mod auth;
 mod balance;
 mod bodies;
 mod bulk;
 mod bulk_answer;
+mod charges;
 mod cursor;
 mod describe;
 mod docs;
@@ -55,6 +57,17 @@ fn v1() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(balance::read))
         .routes(routes!(transactions::list))
         .routes(routes!(receipts::push))
+        .routes(routes!(charges::charge))
+        .routes(routes!(admin::accounts::list, admin::accounts::create))
+        .routes(routes!(admin::accounts::one, admin::accounts::alter))
+        .routes(routes!(admin::keys::list, admin::keys::create))
+        .routes(routes!(admin::keys::revoke))
+        .routes(routes!(admin::keys::rotate))
+        .routes(routes!(admin::tariffs::list, admin::tariffs::set))
+        .routes(routes!(admin::tariffs::one))
+        .routes(routes!(admin::lines::list))
+        .routes(routes!(admin::lines::one, admin::lines::set))
+        .routes(routes!(admin::changes::list))
         .split_for_parts()
 }
 

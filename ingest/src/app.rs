@@ -112,4 +112,14 @@ impl App {
         // A panic is a defect; it has been logged where it happened.
         done.await.unwrap_or_else(|_| Err(Problem::new(Code::InternalError)))
     }
+
+    /// Does what nobody is in a hurry for on the threads of bulk.
+    pub(crate) async fn unhurried<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+    ) -> Result<T, Problem> {
+        // A panic is a defect; it has been logged where it happened.
+        let done = self.threads.of(Lane::Bulk).spawn(work).await;
+        done.unwrap_or_else(|_| Err(Problem::new(Code::InternalError)))
+    }
 }

@@ -87,6 +87,8 @@ pub struct Limits {
     pub bulk_workers: usize,
     /// The body of a call with receipts, in bytes.
     pub receipts_body_bytes: usize,
+    /// The body of an administrator's call, and of a charge, in bytes.
+    pub admin_body_bytes: usize,
     /// Messages of a bulk call.
     pub bulk_messages: usize,
     /// A standard bulk call of more accepted messages than this travels in lane bulk.
@@ -117,8 +119,8 @@ pub struct ReportSettings {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeySettings {
-    /// How long a known key (its scopes, its account's lines) is believed, in milliseconds: a
-    /// revoked key works at most so long.
+    /// How long a known key (its scopes, its account's lines, whether it is suspended) is believed,
+    /// in milliseconds: a revoked key works at most so long.
     pub known_ms: u64,
     /// How long an unknown key is believed to be unknown, in milliseconds.
     pub unknown_ms: u64,
@@ -127,6 +129,8 @@ pub struct KeySettings {
     pub unreadable_ms: u64,
     /// Keys remembered of each kind.
     pub entries: u64,
+    /// How often it is written which keys were used, in milliseconds.
+    pub used_every_ms: u64,
 }
 
 /// Whether the balance covers a call: section `ingest.funds`.
@@ -238,6 +242,7 @@ impl Limits {
         range("bulk_bodies_bytes", self.bulk_bodies_bytes, self.bulk_body_bytes..=8 << 30);
         range("bulk_workers", self.bulk_workers, 1..=256);
         range("receipts_body_bytes", self.receipts_body_bytes, 1_024..=1 << 20);
+        range("admin_body_bytes", self.admin_body_bytes, 1_024..=1 << 20);
         range("bulk_messages", self.bulk_messages, 1..=10_000);
         range("bulk_lane_messages", self.bulk_lane_messages, 0..=10_000);
         range("chunk_messages", self.chunk_messages, 1..=CHUNK_MESSAGES_MAX);
@@ -259,6 +264,7 @@ impl KeySettings {
         violations.range("ingest.keys.unknown_ms", self.unknown_ms, 0..=60_000);
         violations.range("ingest.keys.unreadable_ms", self.unreadable_ms, 0..=3_600_000);
         violations.range("ingest.keys.entries", self.entries, 100..=10_000_000);
+        violations.range("ingest.keys.used_every_ms", self.used_every_ms, 100..=3_600_000);
     }
 }
 

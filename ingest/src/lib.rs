@@ -9,6 +9,7 @@
 //!
 //! Operators push receipts by another path (`receipts`): into `sms.receipts`.
 
+pub mod admin;
 mod api;
 mod app;
 mod chunking;
@@ -83,6 +84,9 @@ pub fn start(
     lifecycle.spawn("ingest-funds", Phase::Close, |stop| funds::refresh(refreshed, stop));
     let asking = Arc::clone(&app.funds);
     lifecycle.spawn("ingest-verdicts", Phase::Close, |stop| funds::ask_verdicts(asking, stop));
+    let (used, pool) = (app.keys.used(), common.pools.common().clone());
+    let every = Duration::from_millis(settings.keys.used_every_ms);
+    lifecycle.spawn("ingest-keys", Phase::Flush, move |stop| keys::keep(used, pool, every, stop));
 
     let (router, limits) = (api::router(Arc::clone(&app)), settings.http.clone());
     lifecycle.spawn("ingest-http", Phase::StopAccepting, |stop| serve(listener, router, limits, stop));

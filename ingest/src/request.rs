@@ -5,8 +5,11 @@
 //! read to its end, so that all faulty fields are named at once, and nothing is kept of what
 //! is not a field of ours.
 
+pub(crate) mod admin;
 pub(crate) mod bulk;
+pub(crate) mod charge;
 pub(crate) mod errors;
+mod kinds;
 pub(crate) mod message;
 mod object;
 mod path;

@@ -2,6 +2,7 @@
 //! which ids and times are replaced.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod admin;
 mod bad_input;
 mod docs;
 mod funds;

@@ -18,6 +18,8 @@ pub struct Account {
     pub balance: Money,
     /// What is held for messages that are not final yet.
     pub held: Money,
+    /// Whether it may not send.
+    pub suspended: bool,
 }
 
 /// A charge that was booked.
@@ -66,17 +68,19 @@ pub async fn create(
 
 /// Reads an account.
 pub async fn read(connection: &mut PgConnection, id: i64) -> Result<Option<Account>, sqlx::Error> {
-    let row: Option<(i64, String, Vec<String>, i64, i64)> =
-        sqlx::query_as("select id, name, lines, balance, held from account where id = $1")
-            .bind(id)
-            .fetch_optional(connection)
-            .await?;
-    Ok(row.map(|(id, name, lines, balance, held)| Account {
+    let row: Option<(i64, String, Vec<String>, i64, i64, bool)> = sqlx::query_as(
+        "select id, name, lines, balance, held, suspended_at is not null from account where id = $1",
+    )
+    .bind(id)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|(id, name, lines, balance, held, suspended)| Account {
         id,
         name,
         lines,
         balance: Money::new(balance),
         held: Money::new(held),
+        suspended,
     }))
 }
 

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{account, audit, config, connector, dead, key, run, send, topics, trace};
+use crate::commands::{account, audit, config, connector, dead, key, line, run, send, tariff, topics, trace};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Config(config::Args),
     Account(account::Args),
     Key(key::Args),
+    Tariff(tariff::Args),
+    Line(line::Args),
     Send(send::Args),
     Dead(dead::Args),
     Connector(connector::Args),

@@ -2,9 +2,15 @@
 //! `request`; a test holds these descriptions against it.
 #![allow(dead_code, reason = "these types describe; nothing builds them")]
 
+mod admin;
+
 use serde::Serialize;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
+
+pub(super) use admin::{
+    AccountChange, ChargeRequest, KeyRotation, LineRequest, NewAccount, NewKeyRequest, NewTariff,
+};
 
 use super::problems::{FieldProblem, ProblemDocument};
 
@@ -35,6 +41,8 @@ pub(super) fn api() -> utoipa::openapi::OpenApi {
     tags(
         (name = "messages", description = "Sending messages, and what became of them."),
         (name = "money", description = "The prepaid balance."),
+        (name = "admin", description = "For administrators: accounts, keys, prices, lines, and what was changed. \
+            Needs a key with the scope `admin`; lists take `limit` and `cursor`."),
         (name = "receipts", description = "For operators: what became of messages that they took.")
     )
 )]

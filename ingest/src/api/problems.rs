@@ -79,6 +79,8 @@ pub(super) struct CostProblems;
 pub(super) struct ReadProblems;
 /// Of endpoints that read one thing.
 pub(super) struct FindProblems;
+/// Of endpoints that read a body about one thing.
+pub(super) struct EditProblems;
 /// Of the endpoint that takes receipts.
 pub(super) struct PushProblems;
 
@@ -103,6 +105,12 @@ impl IntoResponses for ReadProblems {
 impl IntoResponses for FindProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         of(&[ALWAYS, &[Code::NotFound]])
+    }
+}
+
+impl IntoResponses for EditProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of(&[ALWAYS, WITH_BODY, &[Code::NotFound]])
     }
 }
 
@@ -164,7 +172,7 @@ const fn when(code: Code) -> &'static str {
         Code::MalformedJson => "the body is not JSON, or has a key twice; `line` and `column` say where.",
         Code::Unauthenticated => "the key is missing, unknown or revoked, or two different ones were sent.",
         Code::InsufficientFunds => "the balance does not cover the call; nothing was taken.",
-        Code::Forbidden => "the key does not have the scope.",
+        Code::Forbidden => "the key does not have the scope, or is to send for a suspended account.",
         Code::NotFound => "there is no such thing, it is another account's, or it is not recorded yet.",
         Code::IdempotencyConflict => "the `Idempotency-Key` was used for another request.",
         Code::IdempotencyInProgress => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use moka::future::Cache;
 use platform::postgres::Pool;
 
-use super::{Identity, Key, verify};
+use super::{Identity, Key, Used, verify};
 use crate::config::KeySettings;
 
 /// Known and unknown keys, apart, so that a flood of guesses cannot push out the known ones.
@@ -16,12 +16,13 @@ pub(crate) struct KeyCache {
     unknown: Cache<Key, ()>,
     /// Whom known keys spoke for when the database was asked last: believed while it cannot be.
     last: Cache<Key, Arc<Identity>>,
+    used: Arc<Used>,
 }
 
 /// Why a key speaks for nobody.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
-    /// It is unknown or revoked.
+    /// It is unknown, revoked or over.
     #[error("the key is unknown")]
     Unknown,
     /// The database cannot be asked now.
@@ -40,7 +41,13 @@ impl KeyCache {
             known: Cache::builder().max_capacity(entries).time_to_live(known).build(),
             unknown: Cache::builder().max_capacity(entries).time_to_live(unknown).build(),
             last: Cache::builder().max_capacity(entries).time_to_live(last).build(),
+            used: Arc::new(Used::new(entries)),
         }
+    }
+
+    /// Which keys were used lately.
+    pub(crate) fn used(&self) -> Arc<Used> {
+        Arc::clone(&self.used)
     }
 
     /// Whom a key speaks for. Of requests that come together with one new key, one asks.
@@ -51,6 +58,7 @@ impl KeyCache {
         let asked = self.known.try_get_with(key, async {
             let identity = self.pool.within(async |connection| verify(connection, key).await).await?;
             let identity = identity.map(Arc::new).ok_or(Refused::Unknown)?;
+            self.used.note(identity.key);
             self.last.insert(key, Arc::clone(&identity)).await;
             Ok(identity)
         });

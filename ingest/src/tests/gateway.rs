@@ -166,6 +166,18 @@ impl Gateway {
         self.post(path, body.to_string()).await
     }
 
+    /// Asks with another key, with a body where there is one.
+    pub(super) async fn with_key(&self, key: &str, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let request = Request::builder().method(method).uri(path).header("x-api-key", key);
+        let request = match body {
+            Some(body) => {
+                request.header("content-type", "application/json").body(Body::from(body.to_string()))
+            }
+            None => request.body(Body::empty()),
+        };
+        self.ask(request.unwrap()).await
+    }
+
     /// With the key.
     pub(super) fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
         Request::builder().method(method).uri(path).header("authorization", format!("Bearer {}", self.key))
@@ -223,6 +235,7 @@ fn stabilise(value: &mut Value) {
                 match (name.as_str(), &value) {
                     ("id" | "batch_id" | "first_id", Value::String(_)) => *value = "[id]".into(),
                     ("request_id", _) => *value = "[request]".into(),
+                    ("key", Value::String(_)) => *value = "[key]".into(),
                     ("created_at" | "send_by" | "sent_at" | "final_at", Value::String(_)) => {
                         *value = "[time]".into();
                     }

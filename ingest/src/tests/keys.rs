@@ -42,7 +42,11 @@ async fn every_endpoint_wants_a_key() {
         ("GET", "/v1/messages/256"),
         ("GET", "/v1/messages/bulk/256"),
         ("GET", "/v1/balance"),
-    ] {
+        ("POST", "/v1/accounts/1/charges"),
+    ]
+    .into_iter()
+    .chain(super::admin::ENDPOINTS)
+    {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         assert_eq!(gateway.ask(request).await.status, 401, "{method} {path}");
     }
