@@ -35,13 +35,19 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use auth::{Caller, sends_a_key};
+pub(crate) use idempotency::{IdempotencyKey, Keyed, Replayed};
+
 use crate::app::App;
+use crate::legacy;
 use crate::metrics;
 
 /// All routes of the public port.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let (v1, description) = v1();
-    let v1 = v1.with_state(app).layer(from_fn(private));
+    let (v1, mut description) = v1();
+    let (old, old_description) = legacy::router();
+    description.merge(old_description);
+    let v1 = v1.merge(old).with_state(app).layer(from_fn(private));
     with_conventions(v1.merge(docs::router(description)).layer(from_fn(counted)))
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
+use chrono::FixedOffset;
 use domain::lane::Lane;
 use platform::heard::Heard;
 use platform::http::HttpLimits;
@@ -18,6 +20,7 @@ use crate::funds::Funds;
 use crate::idempotency::Idempotency;
 use crate::keys::KeyCache;
 use crate::produce::LaneProducer;
+use crate::rates::Rates;
 use crate::receipts::{CALLS_MAX, Doors};
 use crate::reports::Reader;
 use crate::room::{room, take};
@@ -30,6 +33,7 @@ pub(crate) struct App {
     pub(crate) currency: String,
     pub(crate) http: HttpLimits,
     pub(crate) keys: KeyCache,
+    pub(crate) rates: Rates,
     pub(crate) tariffs: Arc<Tariffs>,
     pub(crate) funds: Arc<Funds>,
     /// Requests that came with an `Idempotency-Key`.
@@ -46,6 +50,8 @@ pub(crate) struct App {
     /// Room for calls with receipts.
     pub(crate) pushes: Semaphore,
     pub(crate) receipts_topic: String,
+    /// The local time of the old gateway.
+    pub(crate) old_times: FixedOffset,
     lanes: [LaneProducer; 3],
     bodies: Arc<Semaphore>,
     workers: Arc<Semaphore>,
@@ -65,6 +71,7 @@ impl App {
             currency: settings.currency.clone(),
             http: settings.http.clone(),
             keys: KeyCache::new(&settings.keys, common.pools.common().clone()),
+            rates: Rates::new(&settings.rates, Arc::clone(&common.standing)),
             funds: Arc::new(Funds::new(common, &settings.funds, &settings.currency)),
             idempotency: Idempotency::new(common, settings, Arc::clone(&tariffs)),
             tariffs,
@@ -77,6 +84,8 @@ impl App {
             heard: Arc::new(Heard::new(common.pools.common().clone())),
             pushes: Semaphore::new(CALLS_MAX),
             receipts_topic: common.topics.receipts(),
+            old_times: FixedOffset::east_opt(settings.legacy.utc_offset_minutes * 60)
+                .context("ingest.legacy.utc_offset_minutes is no offset of a clock")?,
             lanes,
             bodies: room(settings.limits.bulk_bodies_bytes),
             workers: Arc::new(Semaphore::new(settings.limits.bulk_workers)),

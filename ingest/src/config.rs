@@ -47,6 +47,8 @@ pub struct Settings {
     pub http: HttpLimits,
     /// What a request may hold.
     pub limits: Limits,
+    /// How much an account may send.
+    pub rates: RateSettings,
     /// What lists and reports may read.
     pub reports: ReportSettings,
     /// How API keys are remembered.
@@ -57,6 +59,8 @@ pub struct Settings {
     pub idempotency: IdempotencySettings,
     /// How chunks are handed to Kafka.
     pub produce: ProduceSettings,
+    /// The endpoints of the old gateway.
+    pub legacy: LegacySettings,
     /// Operators that push receipts, by the connector's name.
     pub receipts: BTreeMap<String, PushSettings>,
 }
@@ -105,6 +109,27 @@ pub struct Limits {
     pub ttl_seconds_max: u32,
     /// `ttl_seconds` where the customer asks for none, by the lane asked for.
     pub ttl_seconds_default: ByLane<u32>,
+}
+
+/// How much an account may send, where it has no limit of its own: section `ingest.rates`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateSettings {
+    /// Segments a minute in lane standard.
+    pub standard_segments_per_minute: u32,
+    /// Segments a minute in lane express.
+    pub express_segments_per_minute: u32,
+    /// Buckets remembered, one for each account and lane that sent in the last minute.
+    pub buckets: u64,
+}
+
+/// The endpoints of the old gateway: section `ingest.legacy`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegacySettings {
+    /// How far the old gateway's local time is ahead of UTC, in minutes: dates of its report are
+    /// of this time.
+    pub utc_offset_minutes: i32,
 }
 
 /// What lists and reports may read: section `ingest.reports`.
@@ -210,8 +235,10 @@ impl Settings {
         violations.range("ingest.tariff_refresh_ms", self.tariff_refresh_ms, 100..=60_000);
         self.http.check("ingest.http", violations);
         self.limits.check(violations);
+        self.rates.check(violations);
         violations.range("ingest.reports.chunks_max", self.reports.chunks_max, 100..=1_000_000);
         self.keys.check(violations);
+        violations.range("ingest.legacy.utc_offset_minutes", self.legacy.utc_offset_minutes, -720..=840);
         self.funds.check(violations);
         self.idempotency.check(violations);
         self.produce.check(&self.limits, kafka, violations);
@@ -255,6 +282,17 @@ impl Limits {
             let asked = self.ttl_seconds_min..=self.ttl_seconds_max;
             violations.range(&key, self.ttl_seconds_default.of(lane), asked);
         }
+    }
+}
+
+impl RateSettings {
+    fn check(&self, violations: &mut Violations) {
+        // A process cannot tell more than a segment a microsecond apart.
+        let segments = 1..=60_000_000;
+        let (standard, express) = (self.standard_segments_per_minute, self.express_segments_per_minute);
+        violations.range("ingest.rates.standard_segments_per_minute", standard, segments.clone());
+        violations.range("ingest.rates.express_segments_per_minute", express, segments);
+        violations.range("ingest.rates.buckets", self.buckets, 1_000..=10_000_000);
     }
 }
 

@@ -18,5 +18,6 @@ pub use manage::{GRACE_DEFAULT, GRACE_MAX, Listed, Rotated, in_use, issue, list,
 pub use scope::{Scope, UnknownScope};
 #[cfg(test)]
 pub(crate) use store::create;
+pub(crate) use store::speaks_for;
 pub use store::{Identity, KeyError, NewKey, verify};
 pub(crate) use used::{Used, keep};

@@ -17,9 +17,11 @@ mod config;
 mod funds;
 mod idempotency;
 pub mod keys;
+mod legacy;
 pub mod metrics;
 mod prepare;
 mod produce;
+mod rates;
 mod receipts;
 mod reports;
 mod request;
@@ -43,8 +45,8 @@ use platform::role::Common;
 use tokio::net::{TcpListener, TcpSocket};
 
 pub use config::{
-    ByLane, FundsSettings, IdempotencySettings, KeySettings, Limits, ProduceSettings, PushSettings,
-    ReportSettings, Settings,
+    ByLane, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits, ProduceSettings,
+    PushSettings, RateSettings, ReportSettings, Settings,
 };
 
 use app::App;

@@ -16,6 +16,8 @@ use crate::receipts::{Of, Pushed};
 pub const ACCEPTED: &str = "smshub_ingest_accepted_messages_total";
 /// Counter: messages left out of bulk calls that were otherwise accepted.
 pub const REJECTED: &str = "smshub_ingest_rejected_messages_total";
+/// Counter: standard calls of many messages above their account's rate, which went to lane bulk.
+pub const MOVED_TO_BULK: &str = "smshub_ingest_moved_to_bulk_calls_total";
 /// Counter: requests refused, by problem `code`.
 pub const REFUSED: &str = "smshub_ingest_refused_requests_total";
 /// Histogram: seconds from producing a call to its last acknowledgement, or to giving up, by `lane`.
@@ -63,6 +65,7 @@ pub const TARIFF_VERSION: &str = "smshub_ingest_tariff_version";
 pub(crate) fn describe() {
     describe_counter!(ACCEPTED, "Messages answered with 2xx, by the lane travelled in");
     describe_counter!(REJECTED, "Messages left out of accepted bulk calls");
+    describe_counter!(MOVED_TO_BULK, "Standard calls above their account's rate, sent in lane bulk");
     describe_counter!(REFUSED, "Requests refused, by problem code");
     describe_histogram!(ACK_SECONDS, Unit::Seconds, "Time from producing a call to its acknowledgement");
     describe_gauge!(UNACKNOWLEDGED, Unit::Bytes, "Produced and not yet acknowledged, by lane");
@@ -91,6 +94,10 @@ pub(crate) fn accepted(lane: Lane, messages: usize) {
 
 pub(crate) fn rejected(messages: usize) {
     counter!(REJECTED).increment(messages as u64);
+}
+
+pub(crate) fn moved_to_bulk() {
+    counter!(MOVED_TO_BULK).increment(1);
 }
 
 pub(crate) fn refused(code: Code) {

@@ -17,7 +17,7 @@ use platform::http::problem::{FieldCode, Problem};
 
 pub(crate) use bulk::{Bulk, Rejected, bulk};
 pub(crate) use ground::Ground;
-pub(crate) use message::{Message, message};
+pub(crate) use message::{Checked, Message, message};
 
 use crate::keys::Identity;
 use crate::request::{Errors, Got, Path};
@@ -34,7 +34,7 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     /// What a message costs: by the lane asked for.
-    fn price(&self, lane: Lane, measured: Measured, to: Msisdn) -> Result<Money, Fault> {
+    pub(crate) fn price(&self, lane: Lane, measured: Measured, to: Msisdn) -> Result<Money, Fault> {
         let price = self.tariff.price(lane, measured.encoding, to, measured.segments.into());
         price.map_err(|error| Fault { code: FieldCode::OutOfRange, detail: error.to_string().into() })
     }

@@ -17,7 +17,7 @@ const SUSPENDED: &str =
     "the account is suspended: it may read, and not send; what was accepted before goes on";
 
 /// The caller, whose key is known. Handlers ask it for the scope they need.
-pub(super) struct Caller(pub(super) Arc<Identity>);
+pub(crate) struct Caller(pub(crate) Arc<Identity>);
 
 impl Caller {
     /// # Errors
@@ -54,6 +54,11 @@ impl FromRequestParts<Arc<App>> for Caller {
         })?;
         Ok(Caller(identity))
     }
+}
+
+/// Whether a request has anything where a key is to be.
+pub(crate) fn sends_a_key(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION) || headers.contains_key(X_API_KEY)
 }
 
 /// The one key that the headers hold.

@@ -9,11 +9,11 @@ use axum::response::{IntoResponseParts, ResponseParts};
 use platform::http::problem::Problem;
 use utoipa::IntoParams;
 
-use super::auth::Caller;
 use crate::idempotency::{self, Asked, KEY_CHARACTERS_MAX};
+use crate::keys::Identity;
 
 /// What a request may be repeated by: its key, where it has one, and where it was sent.
-pub(super) struct Keyed {
+pub(crate) struct Keyed {
     key: Option<String>,
     method: Method,
     path: String,
@@ -30,14 +30,14 @@ impl<S: Sync> FromRequestParts<S> for Keyed {
 
 impl Keyed {
     /// The request, now that its body is read; nothing where it came without a key.
-    pub(super) fn asked(self, caller: &Caller, body: &[u8]) -> Option<Asked> {
+    pub(crate) fn asked(self, caller: &Identity, body: &[u8]) -> Option<Asked> {
         let key = self.key?;
-        Some(Asked::new(caller.0.account, key, &self.method, &self.path, body))
+        Some(Asked::new(caller.account, key, &self.method, &self.path, body))
     }
 }
 
 /// Says of an answer that it was given before.
-pub(super) struct Replayed(pub(super) bool);
+pub(crate) struct Replayed(pub(crate) bool);
 
 impl IntoResponseParts for Replayed {
     type Error = Infallible;
@@ -55,7 +55,7 @@ impl IntoResponseParts for Replayed {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code, reason = "describes what Keyed reads")]
-pub(super) struct IdempotencyKey {
+pub(crate) struct IdempotencyKey {
     /// Your own name for this request. The same request with the same key is done once, and
     /// answered the same for 48 hours; another request with it is refused. Visible ASCII
     /// characters.

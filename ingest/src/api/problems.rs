@@ -73,6 +73,8 @@ const KEYED: &[Code] = &[Code::IdempotencyConflict, Code::IdempotencyInProgress]
 
 /// Of endpoints that send.
 pub(super) struct SendProblems;
+/// Of the endpoint that sends one message.
+pub(super) struct MessageProblems;
 /// Of endpoints that read a body and send nothing.
 pub(super) struct CostProblems;
 /// Of endpoints that read.
@@ -87,6 +89,12 @@ pub(super) struct PushProblems;
 impl IntoResponses for SendProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         of(&[ALWAYS, WITH_BODY, KEYED, &[Code::InsufficientFunds, Code::Overloaded]])
+    }
+}
+
+impl IntoResponses for MessageProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of(&[ALWAYS, WITH_BODY, KEYED, &[Code::InsufficientFunds, Code::RateLimited, Code::Overloaded]])
     }
 }
 
@@ -154,10 +162,10 @@ fn response(codes: &[Code], when: fn(Code) -> &'static str) -> Response {
         .build();
     let response =
         ResponseBuilder::new().description(sentences.join(" ")).content("application/problem+json", content);
-    if !codes
-        .iter()
-        .any(|code| matches!(code, Code::Unavailable | Code::Overloaded | Code::IdempotencyInProgress))
-    {
+    let later = |code: &Code| {
+        matches!(code, Code::Unavailable | Code::Overloaded | Code::RateLimited | Code::IdempotencyInProgress)
+    };
+    if !codes.iter().any(later) {
         return response.build();
     }
     let seconds = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::Integer).build();
@@ -183,6 +191,9 @@ const fn when(code: Code) -> &'static str {
             "the body is too large (by default 32 KiB for one message, 16 MiB for a bulk call)."
         }
         Code::UnsupportedMediaType => "the body is not sent as `application/json`, or is compressed.",
+        Code::RateLimited => {
+            "the account has sent its segments of this minute in this lane; nothing was taken."
+        }
         Code::Overloaded => "too much is waiting; nothing was taken.",
         Code::Unavailable => {
             "a part of the gateway cannot be reached. `detail` says whether nothing was taken or the outcome is unknown."

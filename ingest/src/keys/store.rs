@@ -53,6 +53,10 @@ pub struct Identity {
     pub lines: Vec<String>,
     /// Whether the account may not send.
     pub suspended: bool,
+    /// Segments a minute the account may send in lane standard; none: as the settings say.
+    pub rate_limit_per_minute: Option<u32>,
+    /// The same of lane express.
+    pub express_rate_limit_per_minute: Option<u32>,
 }
 
 /// Makes a key of an account.
@@ -93,9 +97,27 @@ pub async fn verify(connection: &mut PgConnection, key: Key) -> Result<Option<Id
     let Some((key, account, scopes)) = row else { return Ok(None) };
     // Scopes of a newer program mean nothing to this one.
     let scopes = scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
+    speaks_for(connection, key, account, scopes).await
+}
+
+/// A caller whose key speaks for this account with these scopes; nobody where there is no such account.
+pub(crate) async fn speaks_for(
+    connection: &mut PgConnection,
+    key: Uuid,
+    account: i64,
+    scopes: Vec<Scope>,
+) -> Result<Option<Identity>, sqlx::Error> {
     let account = ledger::account::read(connection, account).await?;
     Ok(account.map(|mut account| {
         account.lines.retain(|line| line.len() <= LINE_BYTES_MAX);
-        Identity { key, account: account.id, scopes, lines: account.lines, suspended: account.suspended }
+        Identity {
+            key,
+            account: account.id,
+            scopes,
+            lines: account.lines,
+            suspended: account.suspended,
+            rate_limit_per_minute: account.rate_limit_per_minute,
+            express_rate_limit_per_minute: account.express_rate_limit_per_minute,
+        }
     }))
 }

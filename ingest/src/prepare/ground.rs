@@ -21,7 +21,6 @@ pub(crate) struct Ground {
     pub(crate) tariff: Arc<Tariff>,
     pub(crate) now: UnixMillis,
     /// Whether the call is made now; else it was made at an earlier time, and is built again.
-    #[allow(dead_code, reason = "for limits of the moment")]
     pub(crate) is_new: bool,
     /// Where it is not: the places in the customer's list that were left out then for a reason
     /// which changes by itself.

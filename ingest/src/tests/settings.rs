@@ -5,14 +5,14 @@ use platform::http::HttpLimits;
 use platform::kafka::KafkaSettings;
 
 use crate::{
-    ByLane, FundsSettings, IdempotencySettings, KeySettings, Limits, ProduceSettings, PushSettings,
-    ReportSettings, Settings,
+    ByLane, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits, ProduceSettings,
+    PushSettings, RateSettings, ReportSettings, Settings,
 };
 
 /// The secret of connector `magfa`.
 pub(super) const SECRET: &str = "0123456789abcdef!~";
 
-pub(super) fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         currency: "IRR".into(),
@@ -45,6 +45,12 @@ pub(super) fn settings() -> Settings {
             ttl_seconds_max: 259_200,
             ttl_seconds_default: ByLane { express: 300, standard: 86_400, bulk: 259_200 },
         },
+        rates: RateSettings {
+            standard_segments_per_minute: 2_000,
+            express_segments_per_minute: 1_500,
+            buckets: 1_000,
+        },
+        legacy: LegacySettings { utc_offset_minutes: 210 },
         keys: KeySettings {
             known_ms: 200,
             unknown_ms: 200,
@@ -135,6 +141,13 @@ fn settings_that_cannot_work_are_refused() {
         ("ingest.funds.verdict_ms", refused(|s| s.funds.verdict_ms = 9)),
         ("ingest.funds.waiting_chunks", refused(|s| s.funds.waiting_chunks = 0)),
         ("ingest.funds.behind_ms.express", refused(|s| s.funds.behind_ms.express = 499)),
+        ("ingest.rates.standard_segments_per_minute", refused(|s| s.rates.standard_segments_per_minute = 0)),
+        (
+            "ingest.rates.express_segments_per_minute",
+            refused(|s| s.rates.express_segments_per_minute = 60_000_001),
+        ),
+        ("ingest.rates.buckets", refused(|s| s.rates.buckets = 0)),
+        ("ingest.legacy.utc_offset_minutes", refused(|s| s.legacy.utc_offset_minutes = 841)),
         ("ingest.keys.entries", refused(|s| s.keys.entries = 0)),
         ("ingest.keys.used_every_ms", refused(|s| s.keys.used_every_ms = 0)),
         ("ingest.limits.admin_body_bytes", refused(|s| s.limits.admin_body_bytes = 0)),
