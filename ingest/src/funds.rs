@@ -1,16 +1,16 @@
 //! Whether the balance covers a call: at once, and truly.
 //!
 //! This process keeps the balances of accounts seen lately, refreshed a few times a second in
-//! one snapshot with billing's positions ([`refresh`], [`reading`]), and what it promised of each that is not
-//! in that balance yet ([`book`]). Where the balance is ample a call is promised its cost at
-//! once, without asking anyone. Otherwise the balance is read anew, one read for all who wait
-//! for it ([`shared`]): it does not cover the call and the promises: refused, and nothing was
-//! produced; it does, but only just: the call is produced, and the ledger's verdict is waited for
-//! ([`verdicts`]), since what other processes promise meanwhile is not known here.
+//! one snapshot with billing's positions ([`refresh`], [`reading`]), and what it promised of each
+//! that is not in that balance yet ([`book`]). Where the balance is ample a call is promised its
+//! cost at once, without asking anyone. Otherwise the balance is read anew, one read for all who
+//! wait for it ([`shared`]). Does it not cover the call and all promises, the call is refused, and
+//! nothing was produced. Does it, but only just, the call is produced, and the ledger's verdict
+//! is waited for ([`verdicts`]): what other processes promise meanwhile is not known here.
 //!
 //! What is accepted without a verdict can be refused later in two cases, which are counted
-//! ([`followed`]): the verdict did not come in time, or other processes took most of an ample
-//! balance within a moment.
+//! ([`followed`]): the verdict did not come in time; or others (another process, or this one
+//! before it was restarted) had promised most of an ample balance that was not billed yet.
 
 mod account;
 mod book;
@@ -98,7 +98,8 @@ impl Funds {
         };
         let at_once = at_once.ok_or_else(|| {
             metrics::decided(lane, Decided::Behind);
-            Problem::new(Code::Overloaded).detail("billing is far behind in this lane; nothing was taken")
+            Problem::new(Code::Overloaded)
+                .detail("what was sent before waits too long to be billed; nothing was taken")
         })?;
         match at_once {
             Some(numbers) => {
@@ -124,7 +125,11 @@ impl Funds {
     async fn ask(&self, asked: Asked<'_>) -> Result<Covered, Problem> {
         let Asked { account, lane, costs } = asked;
         let decided = |decided| metrics::decided(lane, decided);
-        let shared = self.shelf.book().open(account, Instant::now()).ok_or_else(too_many)?;
+        let shared = self.shelf.book().open(account, Instant::now());
+        let shared = shared.ok_or_else(|| {
+            decided(Decided::Full);
+            too_many()
+        })?;
         if !self.read_anew(&shared, account, lane).await {
             decided(Decided::Unreadable);
             return Err(unavailable("the balance cannot be read now; nothing was taken"));
