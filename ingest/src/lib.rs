@@ -88,7 +88,7 @@ pub fn start(
     lifecycle.spawn("ingest-verdicts", Phase::Close, |stop| funds::ask_verdicts(asking, stop));
     let (used, pool) = (app.keys.used(), common.pools.common().clone());
     let every = Duration::from_millis(settings.keys.used_every_ms);
-    lifecycle.spawn("ingest-keys", Phase::Flush, move |stop| keys::keep(used, pool, every, stop));
+    lifecycle.spawn("ingest-last-used", Phase::Flush, move |stop| keys::keep(used, pool, every, stop));
 
     let (router, limits) = (api::router(Arc::clone(&app)), settings.http.clone());
     lifecycle.spawn("ingest-http", Phase::StopAccepting, |stop| serve(listener, router, limits, stop));
