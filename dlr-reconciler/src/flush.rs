@@ -17,6 +17,7 @@ mod parked;
 mod pending_receipt;
 mod receipt_poll;
 mod unanswered;
+mod webhook_event;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -96,6 +97,8 @@ pub(crate) struct Stored {
     pub(crate) recorded: u64,
     /// Receipts kept because their chunk is not known yet, or the attempt they belong to.
     pub(crate) pending: u64,
+    /// Changes of status that endpoints are to be told, each counted for each endpoint.
+    pub(crate) events: u64,
     /// Receipts of messages that went by another connector, by the connector that they came by.
     pub(crate) foreign: BTreeMap<Arc<str>, u64>,
     /// Messages of which it was heard what their operators call them, or something under such a
@@ -199,6 +202,7 @@ async fn decide(
     chunk_state::update(connection, &rows).await?;
     receipt_poll::store(connection, &rows, heard, means).await?;
     finished::insert(connection, &rows).await?;
+    decided.stored.events = webhook_event::insert(connection, &rows).await?;
     for row in &rows {
         decided.stored.count(row, settlements.get(&row.chunk));
         decided.hours.moved(row);

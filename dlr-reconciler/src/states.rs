@@ -12,6 +12,8 @@ pub(crate) struct Ends {
     pub(crate) changed: bool,
     /// Whether the attempt that closed a message newly is known: receipts may wait for it.
     pub(crate) closed: bool,
+    /// Messages whose status changed.
+    pub(crate) moved: Bits,
     /// Messages that newly ended and are paid for: their hold is settled.
     pub(crate) settle: Bits,
     /// Messages that newly ended and are refunded: their hold is voided.
@@ -65,6 +67,9 @@ fn one(states: &mut [u8], position: u8, fact: Fact, costs: &Costs, ends: &mut En
     *bytes = state.to_bytes();
     ends.changed = true;
     ends.closed |= state.closed_attempt().is_some() && before.closed_attempt().is_none();
+    if state.status() != before.status() {
+        ends.moved.insert(position);
+    }
     ends.late += u16::from(state.late_receipt() && !before.late_receipt());
     if state.status().is_final() && !before.status().is_final() {
         ends.ended(position, state.status(), costs);

@@ -1,6 +1,7 @@
 //! The roles a process can run: one row each of what it needs and how it starts.
 
 use super::Parts;
+use crate::settings::Settings;
 use crate::target::Targets;
 use anyhow::Context;
 use platform::lifecycle::Lifecycle;
@@ -49,7 +50,9 @@ fn sender(parts: &Parts, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
 }
 
 fn dlr_reconciler(parts: &Parts, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
-    dlr_reconciler::start(&parts.common, &parts.settings.dlr_reconciler, lifecycle)
+    let Settings { webhooks, ingest, dlr_reconciler, .. } = &parts.settings;
+    let webhooks = dlr_reconciler::Webhooks { calls: webhooks, currency: &ingest.currency };
+    dlr_reconciler::start(&parts.common, dlr_reconciler, webhooks, lifecycle)
 }
 
 #[cfg(test)]
