@@ -241,7 +241,8 @@ pub(super) async fn update(connection: &mut PgConnection, rows: &[Row]) -> Resul
 }
 
 /// Notes that the contents of these chunks are stored. A row that another transaction is making
-/// now is missed: who reads the column looks again where it says no.
+/// or holds now is passed over (waiting here, out of the locks' order, could be a deadlock): who
+/// reads the column looks again where it says no.
 pub(super) async fn recorded(
     connection: &mut PgConnection,
     chunks: &BTreeSet<i64>,
@@ -249,10 +250,14 @@ pub(super) async fn recorded(
     if chunks.is_empty() {
         return Ok(());
     }
-    sqlx::query("update chunk_state set recorded = true where chunk_id = any($1) and not recorded")
-        .bind(chunks.iter().copied().collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "update chunk_state set recorded = true where chunk_id in (
+             select chunk_id from chunk_state where chunk_id = any($1) and not recorded
+             for update skip locked)",
+    )
+    .bind(chunks.iter().copied().collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
