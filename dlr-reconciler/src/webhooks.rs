@@ -209,7 +209,8 @@ impl Deliverer {
             log_rows: self.with.settings.log_rows.into(),
             page: self.with.settings.look_endpoints.into(),
         };
-        let tidy = async |connection: &mut PgConnection| tidy::tidy(connection, process, &bounds, after).await;
+        let tidy =
+            async |connection: &mut PgConnection| tidy::tidy(connection, process, &bounds, after).await;
         let tidied = self.with.pool.within(tidy).await?;
         for endpoint in &tidied.overflowed {
             tracing::warn!(endpoint, reason = "backlog", "a webhook endpoint is disabled");

@@ -14,7 +14,6 @@
 //! Calls for messages are stored by many in one transaction ([`group`]), charges together with
 //! their entry ([`charge`]). What a process knows of a key it knows from the table alone.
 
-#[allow(dead_code, reason = "for the endpoints that charge")]
 mod charge;
 mod group;
 mod old;
@@ -38,7 +37,6 @@ use crate::metrics;
 use crate::prepare::Ground;
 use crate::tariffs::Tariffs;
 
-#[allow(unused_imports, reason = "for the endpoints that charge")]
 pub(crate) use charge::{Booked, NotBooked, charge};
 pub(crate) use old::delete_old;
 pub(crate) use once::{Body, Once, Prepared, once};

@@ -48,7 +48,6 @@ pub(crate) enum ReportError {
     NotFound,
     /// More chunks would have to be looked into than may be for one answer.
     #[error("too much would have to be looked through")]
-    #[cfg_attr(not(test), allow(dead_code, reason = "said of counted pages"))]
     TooWide,
     /// What is known of messages is ahead of their contents: an outage is being made up for.
     #[error("contents of messages are still being recorded")]

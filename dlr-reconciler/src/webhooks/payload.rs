@@ -63,8 +63,8 @@ fn message<'a>(event: &Event, contents: &'a Contents, currency: &'a str) -> Mess
     let hold = contents.holds.get(&chunk);
     let price = hold.filter(|hold| index < usize::from(hold.paid)).and_then(|hold| hold.prices.get(index));
     // The books may be ahead of an event that is not the last of its message.
-    let refunded = state.status().is_final()
-        && hold.is_some_and(|hold| hold.decided.voided().contains(message.index()));
+    let refunded =
+        state.status().is_final() && hold.is_some_and(|hold| hold.decided.voided().contains(message.index()));
     let price = price.map_or(0, |price| price.get());
     let minted = chunk.minted_at();
     let time = |after: u32| rfc3339(minted.plus(after.into()));

@@ -31,9 +31,8 @@ pub(super) async fn turns(
 ) -> Result<Vec<Turn>, LedgerError> {
     let (process, settings) = (with.standing.process(), &with.settings);
     let limits = Limits { calls: settings.turn_calls, pending: settings.pending_deliveries.into() };
-    let next = async |connection: &mut PgConnection| {
-        claim::next(connection, process, endpoints, now, &limits).await
-    };
+    let next =
+        async |connection: &mut PgConnection| claim::next(connection, process, endpoints, now, &limits).await;
     let (mut turns, mut early) = (Vec::new(), Vec::new());
     let due: Vec<(Endpoint, Vec<Read>)> = with
         .pool

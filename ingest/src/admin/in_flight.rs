@@ -10,7 +10,8 @@ const DAYS: i32 = 14;
 pub async fn in_flight(connection: &mut PgConnection, account: i64) -> Result<i64, sqlx::Error> {
     let count = sqlx::query_scalar(
         "select coalesce(sum(case when status = 'submitted' then messages else -messages end), 0)::bigint
-         from account_day where account_id = $1 and day >= (clock_timestamp() at time zone 'UTC')::date - $2",
+         from account_hour
+         where account_id = $1 and hour >= clock_timestamp() - make_interval(days => $2) and status <> 'sent'",
     );
     count.bind(account).bind(DAYS).fetch_one(connection).await
 }

@@ -115,8 +115,8 @@ fn cost(chunk: &Chunk, paid: usize, tariff: &Tariff) -> i128 {
 /// Messages that were submitted, by day and lane.
 async fn counted(connection: &mut PgConnection, since: NaiveDate) -> Result<ByDay<i64>, sqlx::Error> {
     let rows: Vec<(NaiveDate, String, i64)> = sqlx::query_as(
-        "select day, lane, sum(messages)::bigint from account_day
-         where day >= $1 and status = 'submitted' group by day, lane",
+        "select (hour at time zone 'UTC')::date, lane, sum(messages)::bigint from account_hour
+         where hour >= $1::timestamp at time zone 'UTC' and status = 'submitted' group by 1, 2",
     )
     .bind(since)
     .fetch_all(connection)

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use ledger::LedgerError;
-use ledger::account::Charged as Booked;
 use ledger::admin::Who;
 use platform::http::problem::{Code, Problem};
 use serde::Serialize;
@@ -16,9 +15,11 @@ use utoipa::ToSchema;
 use super::admin::{account_of, body, change, time};
 use super::auth::Caller;
 use super::describe::ChargeRequest;
-use super::problems::EditProblems;
+use super::idempotency::{IdempotencyKey, Keyed, Replayed};
+use super::problems::ChargeProblems;
 use super::query::NoQuery;
 use crate::app::App;
+use crate::idempotency::{self, Booked};
 use crate::keys::{Identity, Scope};
 use crate::request::charge::{Charge, read};
 
@@ -47,24 +48,37 @@ pub(super) struct Charged {
 /// Charge an account
 ///
 /// Adds to its balance. A key with the scope `charge` charges its own account; one with the scope
-/// `admin`, any.
+/// `admin`, any. With an `Idempotency-Key` it is booked once, however often it is sent.
 #[utoipa::path(
     post, path = "/v1/accounts/{id}/charges", tag = "money", operation_id = "chargeAccount",
-    params(("id" = String, Path, description = "The account's id.", example = "7")),
+    params(("id" = String, Path, description = "The account's id.", example = "7"), IdempotencyKey),
     request_body(content = ChargeRequest),
-    responses((status = 201, description = "Booked.", body = Charged), EditProblems),
+    responses(
+        (
+            status = 201, description = "Booked.", body = Charged,
+            headers(("Idempotent-Replayed" = bool, description = "`true` where an earlier request with the same key was answered so.")),
+        ),
+        ChargeProblems,
+    ),
 )]
 pub(super) async fn charge(
     caller: Caller,
     _: NoQuery,
+    keyed: Keyed,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     request: Request,
-) -> Result<(StatusCode, Json<Charged>), Problem> {
+) -> Result<(StatusCode, Replayed, Json<Charged>), Problem> {
     let account = chargeable(&caller, &id)?;
-    let charge = read(&body(&app, request).await?)?;
-    let booked = change(&app, async |c| Ok(book(c, &caller.0, account, &charge).await?)).await?;
-    Ok((StatusCode::CREATED, Json(Charged::new(booked, charge, &app.currency))))
+    let body = body(&app, request).await?;
+    let charge = read(&body)?;
+    let asked = keyed.asked(&caller.0, &body);
+    let booked = change(&app, async |connection| {
+        let book = async |connection: &mut PgConnection| book(connection, &caller.0, account, &charge).await;
+        Ok(idempotency::charge(connection, asked.as_ref(), book).await?)
+    });
+    let Booked { charged, replayed } = booked.await?;
+    Ok((StatusCode::CREATED, Replayed(replayed), Json(Charged::new(charged, charge, &app.currency))))
 }
 
 /// The account of a path, where the key may charge it. Another account's is not found.
@@ -87,13 +101,13 @@ async fn book(
     caller: &Identity,
     account: i64,
     charge: &Charge,
-) -> Result<Booked, LedgerError> {
+) -> Result<ledger::account::Charged, LedgerError> {
     let who = Who::key(caller.key);
     ledger::admin::charge::charge(connection, &who, account, charge.amount, charge.reference.as_deref()).await
 }
 
 impl Charged {
-    fn new(booked: Booked, charge: Charge, currency: &str) -> Self {
+    fn new(booked: ledger::account::Charged, charge: Charge, currency: &str) -> Self {
         Charged {
             id: booked.entry.to_string(),
             r#type: "charge",

@@ -77,6 +77,8 @@ pub(super) struct SendProblems;
 pub(super) struct MessageProblems;
 /// Of endpoints that read a body and send nothing.
 pub(super) struct CostProblems;
+/// Of the endpoint that charges.
+pub(super) struct ChargeProblems;
 /// Of endpoints that read.
 pub(super) struct ReadProblems;
 /// Of endpoints that read one thing.
@@ -85,6 +87,12 @@ pub(super) struct FindProblems;
 pub(super) struct EditProblems;
 /// Of the endpoint that takes receipts.
 pub(super) struct PushProblems;
+
+impl IntoResponses for ChargeProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of(&[ALWAYS, WITH_BODY, KEYED, &[Code::NotFound]])
+    }
+}
 
 impl IntoResponses for SendProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {

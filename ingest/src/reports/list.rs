@@ -5,8 +5,6 @@
 //! them, chunks are found by their keys and filters. In both, records are read only of chunks
 //! of which messages may be shown, and their number is bounded.
 
-#![cfg_attr(not(test), allow(dead_code, reason = "counted pages are the old report's"))]
-
 mod by_page;
 mod chunks;
 mod filter;
@@ -16,12 +14,10 @@ mod sought;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::id::{ChunkId, MessageId};
-use sqlx::PgConnection;
-
-#[allow(unused_imports, reason = "the old report is their caller")]
 pub(crate) use by_page::{Numbered, numbered};
+use domain::id::{ChunkId, MessageId};
 pub(crate) use filter::{Filter, StatusSet};
+use sqlx::PgConnection;
 
 use super::messages::{MessageReport, Picked, load, reports};
 use super::rows::{Loaded, snapshot};

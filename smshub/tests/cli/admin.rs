@@ -70,8 +70,8 @@ async fn an_account_is_suspended_when_it_is_meant() {
     let id = installation.line(&["account", "create", "--name", "Acme", "--line", "100002"]);
     installation.line(&["account", "charge", &id, "5000"]);
     sqlx::raw_sql(
-        "insert into account_day (account_id, day, lane, status, messages)
-         select 1, (clock_timestamp() at time zone 'UTC')::date, 'bulk', status, messages
+        "insert into account_hour (account_id, hour, lane, status, messages)
+         select 1, date_trunc('hour', clock_timestamp(), 'UTC'), 'bulk', status, messages
          from (values ('submitted', 9), ('delivered', 5)) as n (status, messages);
          update account set balance = 1000, held = 4000",
     )

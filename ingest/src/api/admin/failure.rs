@@ -5,6 +5,7 @@ use ledger::LedgerError;
 use platform::http::problem::{Code, FieldCode, FieldError, Problem};
 use platform::postgres::lost_a_race;
 
+use crate::idempotency::NotBooked;
 use crate::keys::KeyError;
 
 /// Why not.
@@ -19,11 +20,20 @@ pub(in crate::api) enum Failure {
     /// There is no such thing.
     #[error("not found")]
     NotFound,
+    /// What is wrong with its `Idempotency-Key`.
+    #[error("the Idempotency-Key")]
+    Repeated(Problem),
 }
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         Failure::Ledger(error.into())
+    }
+}
+
+impl From<NotBooked> for Failure {
+    fn from(error: NotBooked) -> Self {
+        error.problem().map_or_else(Failure::Ledger, Failure::Repeated)
     }
 }
 
@@ -39,6 +49,7 @@ impl Failure {
             | Failure::Key(KeyError::NoAccount(_) | KeyError::NoKey(_) | KeyError::NotInUse(_)) => {
                 Problem::new(Code::NotFound)
             }
+            Failure::Repeated(problem) => problem,
             Failure::Ledger(LedgerError::TooMuch(_)) => invalid(
                 "amount".into(),
                 FieldCode::OutOfRange,

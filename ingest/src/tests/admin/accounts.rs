@@ -104,9 +104,10 @@ async fn messages_under_way_are_counted() {
     let world = World::open().await;
     let id = world.gateway.account;
     sqlx::query(
-        "insert into account_day (account_id, day, lane, status, messages)
-         select $1, (clock_timestamp() at time zone 'UTC')::date - back, lane, status, messages
-         from (values (0, 'bulk', 'submitted', 100), (0, 'bulk', 'delivered', 60), (1, 'express', 'submitted', 5),
+        "insert into account_hour (account_id, hour, lane, status, messages)
+         select $1, date_trunc('hour', clock_timestamp() - make_interval(days => back), 'UTC'), lane, status, messages
+         from (values (0, 'bulk', 'submitted', 100), (0, 'bulk', 'delivered', 60), (0, 'bulk', 'sent', 30),
+                      (1, 'express', 'submitted', 5),
                       (1, 'express', 'failed', 2), (400, 'bulk', 'submitted', 9)) as n (back, lane, status, messages)",
     )
     .bind(id)

@@ -72,3 +72,36 @@ async fn who_may_charge_what() {
     assert_eq!(booked, 0);
     world.gateway.close().await;
 }
+
+/// Once for all requests with its key: one entry, one row of change, one answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_that_is_sent_again_is_booked_once() {
+    let world = World::open().await;
+    let (gateway, id) = (&world.gateway, world.gateway.account);
+    let own = gateway.key_of(id, &[Scope::Charge]).await;
+    let send = async |amount: i64| {
+        let request = axum::http::Request::post(format!("/v1/accounts/{id}/charges"))
+            .header("x-api-key", &own)
+            .header("idempotency-key", "invoice-12")
+            .header("content-type", "application/json");
+        gateway.ask(request.body(json!({ "amount": amount }).to_string().into()).unwrap()).await
+    };
+    let (one, two) = tokio::join!(send(500), send(500));
+    let three = send(500).await;
+    let replayed = |answer: &super::Answer| answer.headers.contains_key("idempotent-replayed");
+    for answer in [&one, &two, &three] {
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        assert_eq!(answer.body, one.body);
+    }
+    assert!(replayed(&one) != replayed(&two) && replayed(&three));
+    assert_eq!(send(501).await.lines()[0], "409 idempotency_conflict");
+    let counts: (i64, i64) = sqlx::query_as(
+        "select (select count(*) from change), (select count(*) from entry where amount = 500)",
+    )
+    .fetch_one(gateway.schema.pool())
+    .await
+    .unwrap();
+    assert_eq!(counts, (1, 1));
+    assert_eq!(gateway.with_key(&gateway.key, "GET", "/v1/balance", None).await.body["balance"], 1_000_500);
+    world.gateway.close().await;
+}

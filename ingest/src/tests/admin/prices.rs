@@ -91,8 +91,8 @@ async fn what_other_prices_would_mean_is_said_before_anything_is_written() {
     record(&world.gateway, 3, now.plus(-minute), Lane::Express, Lane::Express, 1, false).await;
     // Ten times as many bulk messages were counted as could be looked at.
     sqlx::query(
-        "insert into account_day (account_id, day, lane, status, messages)
-         select 1, (to_timestamp($1::bigint / 1000.0) at time zone 'UTC')::date, lane, status, messages
+        "insert into account_hour (account_id, hour, lane, status, messages)
+         select 1, date_trunc('hour', to_timestamp($1::bigint / 1000.0), 'UTC'), lane, status, messages
          from (values ('bulk', 'submitted', 140), ('express', 'submitted', 1), ('bulk', 'delivered', 9)) as n (lane, status, messages)",
     )
     .bind(now.plus(-minute).0)
@@ -163,8 +163,9 @@ async fn record(
     let mut transaction = gateway.schema.pool().begin().await.unwrap();
     ledger::ranges::ensure(&mut transaction, at, 1).await.unwrap();
     sqlx::query(
-        "insert into chunk_content (chunk_id, account_id, lane, call_id, call_chunks, call_messages, record)
-         values ($1, $2, $3, $1, 1, $4, $5)",
+        "insert into chunk_content
+             (chunk_id, account_id, lane, call_id, call_chunks, call_messages, messages, record)
+         values ($1, $2, $3, $1, 1, $4, $4, $5)",
     )
     .bind(id.get())
     .bind(gateway.account)
@@ -176,9 +177,11 @@ async fn record(
     .unwrap();
     if moving {
         sqlx::query(
-            "insert into history_chunk (chunk_id, account_id, lane, partition, call_id, call_chunks, call_messages, record, states)
-             select chunk_id, account_id, lane, 0, call_id, call_chunks, call_messages, record, '' from chunk_content
-             where chunk_id = $1",
+            "insert into history_chunk (chunk_id, account_id, lane, partition, call_id, call_chunks, call_messages,
+                                        messages, counts, record, states)
+             select chunk_id, account_id, lane, 0, call_id, call_chunks, call_messages,
+                    messages, decode(repeat('00', 18), 'hex'), record, ''
+             from chunk_content where chunk_id = $1",
         )
         .bind(id.get())
         .execute(&mut *transaction)

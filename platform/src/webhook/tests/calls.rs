@@ -152,7 +152,8 @@ async fn without_tls_only_to_what_is_allowed() {
 async fn a_redirect_is_not_followed() {
     let home = Receiver::answering(TAKEN).await;
     for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
-        let answer = format!("HTTP/1.1 {status}\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n", home.address);
+        let answer =
+            format!("HTTP/1.1 {status}\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n", home.address);
         let receiver = Receiver::answering(answer).await;
         let url = format!("http://receiver.example:{}/", receiver.address.port());
         let called = called(&["127.0.0.0/8"], answers(&[&["127.0.0.1"]]), url).await;
