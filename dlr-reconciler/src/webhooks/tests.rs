@@ -1,5 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod deaths;
+mod receiver;
+mod rig;
+mod telling;
+mod trouble;
+
 use crate::WebhookDelivery;
 use platform::webhook::WebhookSettings;
 

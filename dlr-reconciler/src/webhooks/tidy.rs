@@ -47,7 +47,8 @@ pub(super) async fn tidy(
 ) -> Result<Tidied, sqlx::Error> {
     let partitions = holding::all(connection, process).await?;
     let mut tidied = backlog(connection, &partitions, bounds).await?;
-    tidied.dropped = drop_events(connection, &partitions).await? + drop_deliveries(connection, &partitions).await?;
+    tidied.dropped =
+        drop_events(connection, &partitions).await? + drop_deliveries(connection, &partitions).await?;
     tidied.next = shorten_logs(connection, &partitions, bounds, after).await?;
     forget_deleted(connection, &partitions).await?;
     let disabled = "select count(*) from webhook_endpoint

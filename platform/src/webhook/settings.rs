@@ -27,7 +27,11 @@ impl WebhookSettings {
         violations.range("webhooks.connect_timeout_ms", self.connect_timeout_ms, 50..=self.call_timeout_ms);
         violations.range("webhooks.look_ups", self.look_ups, 1..=256);
         let networks = self.allow.iter().all(|network| network.parse::<IpNet>().is_ok());
-        violations.require(networks, "webhooks.allow", "networks such as \"10.20.0.0/16\" or \"fd00:1::/64\"");
+        violations.require(
+            networks,
+            "webhooks.allow",
+            "networks such as \"10.20.0.0/16\" or \"fd00:1::/64\"",
+        );
     }
 
     /// What may be called.

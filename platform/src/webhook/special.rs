@@ -5,32 +5,32 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Ranges of IPv4 that nobody is called in: network, length of the prefix.
 const V4: [([u8; 4], u32); 18] = [
-    ([0, 0, 0, 0], 8),         // this network
-    ([10, 0, 0, 0], 8),        // private
-    ([100, 64, 0, 0], 10),     // carrier-grade NAT; a cloud's metadata at 100.100.100.200
-    ([127, 0, 0, 0], 8),       // loopback
-    ([168, 63, 129, 16], 32),  // a cloud's wire server: looks public, and is not
-    ([169, 254, 0, 0], 16),    // link-local; metadata at 169.254.169.254
-    ([172, 16, 0, 0], 12),     // private
-    ([192, 0, 0, 0], 24),      // protocol assignments; metadata at 192.0.0.192
-    ([192, 0, 2, 0], 24),      // documentation
-    ([192, 31, 196, 0], 24),   // AS112
-    ([192, 52, 193, 0], 24),   // AMT
-    ([192, 88, 99, 0], 24),    // 6to4 relays
-    ([192, 168, 0, 0], 16),    // private
-    ([192, 175, 48, 0], 24),   // AS112
-    ([198, 18, 0, 0], 15),     // benchmarks
-    ([198, 51, 100, 0], 24),   // documentation
-    ([203, 0, 113, 0], 24),    // documentation
-    ([224, 0, 0, 0], 3),       // multicast, reserved, broadcast
+    ([0, 0, 0, 0], 8),        // this network
+    ([10, 0, 0, 0], 8),       // private
+    ([100, 64, 0, 0], 10),    // carrier-grade NAT; a cloud's metadata at 100.100.100.200
+    ([127, 0, 0, 0], 8),      // loopback
+    ([168, 63, 129, 16], 32), // a cloud's wire server: looks public, and is not
+    ([169, 254, 0, 0], 16),   // link-local; metadata at 169.254.169.254
+    ([172, 16, 0, 0], 12),    // private
+    ([192, 0, 0, 0], 24),     // protocol assignments; metadata at 192.0.0.192
+    ([192, 0, 2, 0], 24),     // documentation
+    ([192, 31, 196, 0], 24),  // AS112
+    ([192, 52, 193, 0], 24),  // AMT
+    ([192, 88, 99, 0], 24),   // 6to4 relays
+    ([192, 168, 0, 0], 16),   // private
+    ([192, 175, 48, 0], 24),  // AS112
+    ([198, 18, 0, 0], 15),    // benchmarks
+    ([198, 51, 100, 0], 24),  // documentation
+    ([203, 0, 113, 0], 24),   // documentation
+    ([224, 0, 0, 0], 3),      // multicast, reserved, broadcast
 ];
 
 /// Ranges inside 2000::/3, the only public one of IPv6, that nobody is called in.
 const V6: [([u16; 8], u32); 4] = [
-    ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),      // protocol assignments: Teredo, ORCHID, benchmarks
-    ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),  // documentation
-    ([0x2002, 0, 0, 0, 0, 0, 0, 0], 16),      // 6to4: an IPv4 address in disguise
-    ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),      // documentation
+    ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23), // protocol assignments: Teredo, ORCHID, benchmarks
+    ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32), // documentation
+    ([0x2002, 0, 0, 0, 0, 0, 0, 0], 16), // 6to4: an IPv4 address in disguise
+    ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), // documentation
 ];
 
 const PUBLIC_V6: ([u16; 8], u32) = ([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);

@@ -56,31 +56,32 @@ fn of_ipv6_only_what_is_known_to_be_the_internet() {
     for address in [
         "::",
         "::1",
-        "::7f00:1",             // IPv4-compatible
-        "64:ff9b:1::a00:1",     // local NAT64
-        "100::1",               // discarded
-        "fc00::1",              // unique local
-        "fd00:ec2::254",        // metadata
-        "fd20:ce::254",         // metadata
-        "fe80::1",              // link-local
+        "::7f00:1",         // IPv4-compatible
+        "64:ff9b:1::a00:1", // local NAT64
+        "100::1",           // discarded
+        "fc00::1",          // unique local
+        "fd00:ec2::254",    // metadata
+        "fd20:ce::254",     // metadata
+        "fe80::1",          // link-local
         "febf:ffff::1",
-        "fec0::1",              // site-local, of old
-        "ff02::1",              // multicast
-        "2001::1",              // Teredo
-        "2001:10::1",           // ORCHID
+        "fec0::1",    // site-local, of old
+        "ff02::1",    // multicast
+        "2001::1",    // Teredo
+        "2001:10::1", // ORCHID
         "2001:1ff:ffff::1",
-        "2001:db8::1",          // documentation
-        "2002:7f00:1::1",       // 6to4 of 127.0.0.1
+        "2001:db8::1",    // documentation
+        "2002:7f00:1::1", // 6to4 of 127.0.0.1
         "2002:808:808::1",
-        "3fff::1",              // documentation
+        "3fff::1", // documentation
         "3fff:fff:ffff::1",
-        "5f00::1",              // segment routing
+        "5f00::1", // segment routing
         "4000::1",
         "1fff:ffff::1",
     ] {
         assert!(!public(address), "{address}");
     }
-    for address in ["2001:200::1", "2001:4860:4860::8888", "2606:4700:4700::1111", "2a00:1450::1", "3ffe::1"] {
+    for address in ["2001:200::1", "2001:4860:4860::8888", "2606:4700:4700::1111", "2a00:1450::1", "3ffe::1"]
+    {
         assert!(public(address), "{address}");
     }
 }
@@ -108,14 +109,14 @@ fn an_address_is_seen_however_it_is_spelt() {
     for url in [
         "https://127.0.0.1/",
         "https://127.1/",
-        "https://2130706433/",           // decimal
-        "https://0x7f000001/",           // hexadecimal
-        "https://0177.0.0.1/",           // octal
+        "https://2130706433/", // decimal
+        "https://0x7f000001/", // hexadecimal
+        "https://0177.0.0.1/", // octal
         "https://017700000001/",
         "https://0x7f.1/",
         "https://127.0.0.1./",
-        "https://１２７.0.0.1/",          // full-width digits
-        "https://127。0。0。1/",          // ideographic full stops
+        "https://１２７.0.0.1/", // full-width digits
+        "https://127。0。0。1/", // ideographic full stops
         "https://%31%32%37.0.0.1/",
         "https://0/",
         "https://[::1]/",
@@ -126,7 +127,7 @@ fn an_address_is_seen_however_it_is_spelt() {
         "https://[fe80::1]/",
         "https://169.254.169.254/latest/meta-data/",
         "https://100.100.100.200/",
-        "https:\\\\127.0.0.1/",          // backslashes
+        "https:\\\\127.0.0.1/", // backslashes
         "https:127.0.0.1",
         "https:////127.0.0.1/",
         "HTTPS://127.0.0.1/",
