@@ -174,7 +174,7 @@ async fn shorten_logs(
     sqlx::query(
         "delete from webhook_delivery where id in (
              select d.id from webhook_endpoint e
-             cross join lateral (select l.id from webhook_delivery l where l.endpoint_id = e.id
+             cross join lateral (select l.id from webhook_delivery l where l.endpoint_id = e.id and l.due is null
                                  order by l.id desc offset $2 limit 1) as last
              cross join lateral (select w.id from webhook_delivery w
                                  where w.endpoint_id = e.id and w.id <= last.id and w.due is null

@@ -116,7 +116,7 @@ impl Gateway {
 
     /// The requests of another process, with other settings, over the same tables and topics.
     pub(super) async fn other(&self, settings: Settings) -> Router {
-        let app = Arc::new(App::new(&self.common, &settings, Arc::clone(&self.ids)).unwrap());
+        let app = Arc::new(App::new(&self.common, &settings, &calls(), Arc::clone(&self.ids)).unwrap());
         app.tariffs.read(self.schema.pools().common()).await.unwrap();
         router(app)
     }

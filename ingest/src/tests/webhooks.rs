@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use super::gateway::{Answer, Gateway};
 use crate::keys::Scope;
 
-const URL: &str = "https://example.com/sms/events";
+const URL: &str = "https://customer.example/sms/events";
 
 async fn delete(gateway: &Gateway, path: &str) -> Answer {
     gateway.ask(gateway.request("DELETE", path).body(Body::empty()).unwrap()).await

@@ -13,7 +13,7 @@ use crate::webhooks as store;
 pub(in crate::api) struct Endpoint {
     #[schema(example = "17")]
     id: String,
-    #[schema(example = "https://example.com/sms/events")]
+    #[schema(example = "https://customer.example/sms/events")]
     url: String,
     /// The statuses that it is told.
     #[schema(example = json!(["delivered", "undelivered"]))]

@@ -12,7 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 pub(in crate::api) struct EndpointRequest {
     /// `https`, on the public internet; no user name in it. The port is 443, 80 or one from 1024
     /// on.
-    #[schema(max_length = 2048, example = "https://example.com/sms/events")]
+    #[schema(max_length = 2048, example = "https://customer.example/sms/events")]
     url: String,
     /// The statuses that it is told; all where not given.
     #[schema(min_items = 1, max_items = 16, example = json!(["delivered", "undelivered"]))]
@@ -56,7 +56,7 @@ pub(in crate::api) struct WebhookCall {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(in crate::api) enum WebhookData {
-    One(WebhookMessage),
+    One(Box<WebhookMessage>),
     Several(Vec<WebhookMessage>),
 }
 
