@@ -72,7 +72,7 @@ pub(crate) struct Means<'a> {
 #[derive(Debug)]
 pub(crate) enum Flushed {
     /// Committed.
-    Stored(Stored),
+    Stored(Box<Stored>),
     /// A position was not where it was thought to be: nothing happened.
     Moved,
 }
@@ -162,7 +162,7 @@ pub(crate) async fn flush(
         }
         let stored = store(&mut transaction, batches, means).await?;
         transaction.commit().await?;
-        Ok(Flushed::Stored(stored))
+        Ok(Flushed::Stored(Box::new(stored)))
     };
     pool.within(transaction).await
 }

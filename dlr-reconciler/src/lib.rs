@@ -118,7 +118,8 @@ pub fn start(
         let mover = mover(common, settings);
         lifecycle.spawn("dlr-reconciler.history", Phase::Drain, |stop| mover.run(stop));
         let deliverer = deliverer(common, settings, webhooks)?;
-        lifecycle.spawn("dlr-reconciler.webhooks", Phase::Drain, |stop| deliverer.run(stop));
+        let standing = common.standing.clone();
+        lifecycle.spawn("dlr-reconciler.webhooks", Phase::Drain, |stop| deliverer.run(standing, stop));
         anyhow::Ok(())
     })??;
 
@@ -217,7 +218,6 @@ fn mover(common: &Common, settings: &Settings) -> Mover {
 fn deliverer(common: &Common, settings: &Settings, webhooks: Webhooks<'_>) -> anyhow::Result<Deliverer> {
     Ok(Deliverer::new(webhooks::Parts {
         pool: common.pools.lane(Lane::Bulk).clone(),
-        standing: common.standing.clone(),
         caller: Arc::new(Caller::new(webhooks.calls).context("webhooks cannot be called")?),
         currency: webhooks.currency.to_owned(),
         settings: settings.webhooks.clone(),

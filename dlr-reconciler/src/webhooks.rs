@@ -40,6 +40,7 @@ use platform::postgres::{Pool, lost_a_race};
 use platform::webhook::Caller;
 use rules::Rules;
 use sqlx::PgConnection;
+use sqlx::types::Uuid;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +54,6 @@ const FINISH: Duration = Duration::from_secs(2);
 /// What the deliverer is made of.
 pub(crate) struct Parts {
     pub(crate) pool: Pool,
-    pub(crate) standing: Arc<Standing>,
     pub(crate) caller: Arc<Caller>,
     pub(crate) currency: String,
     pub(crate) settings: WebhookDelivery,
@@ -93,10 +93,10 @@ impl Deliverer {
     ///
     /// # Errors
     /// Where a call panicked.
-    pub(crate) async fn run(mut self, stop: Stop) -> anyhow::Result<()> {
+    pub(crate) async fn run(mut self, standing: Arc<Standing>, stop: Stop) -> anyhow::Result<()> {
         let every = Duration::from_millis(self.with.settings.every_ms);
         loop {
-            if let Err(error) = self.round(clock::unix_now()).await {
+            if let Err(error) = self.round(standing.process(), clock::unix_now()).await {
                 self.failed(&error);
             }
             tokio::select! {
@@ -107,27 +107,34 @@ impl Deliverer {
             }
             self.take_ended()?;
         }
-        let _ = tokio::time::timeout(FINISH, async {
-            while let Some(Ok(done)) = self.calls.join_next().await {
-                self.done.push(done);
-            }
-        })
-        .await;
-        if let Err(error) = self.store().await {
-            self.failed(&error);
-        }
+        self.finish(standing.process()).await;
         Ok(())
     }
 
-    async fn round(&mut self, now: UnixMillis) -> Result<(), LedgerError> {
-        self.store().await?;
-        for turn in self.pick(now).await? {
+    /// Stores what is done, waits a moment for what is under way, and stores that, too.
+    async fn finish(&mut self, process: Uuid) {
+        let stored = self.store(process).await;
+        let calls = async {
+            while let Some(Ok(done)) = self.calls.join_next().await {
+                self.done.push(done);
+            }
+        };
+        let _ = tokio::time::timeout(FINISH, calls).await;
+        if let Err(error) = stored.and(self.store(process).await) {
+            self.failed(&error);
+        }
+    }
+
+    /// One look, as `process`.
+    async fn round(&mut self, process: Uuid, now: UnixMillis) -> Result<(), LedgerError> {
+        self.store(process).await?;
+        for turn in self.pick(process, now).await? {
             let (caller, longest) = (Arc::clone(&self.with.caller), self.longest());
             self.calls.spawn(async move { turn.make(&caller, now, longest).await });
         }
         if self.tidy_at <= Instant::now() {
             self.tidy_at = Instant::now() + Duration::from_millis(self.with.settings.tidy_every_ms);
-            self.tidy().await?;
+            self.tidy(process).await?;
         }
         Ok(())
     }
@@ -141,11 +148,11 @@ impl Deliverer {
     }
 
     /// Stores what came of calls. Where that fails it is kept, and their endpoints wait.
-    async fn store(&mut self) -> Result<(), LedgerError> {
+    async fn store(&mut self, process: Uuid) -> Result<(), LedgerError> {
         if self.done.is_empty() {
             return Ok(());
         }
-        let (process, done, rules) = (self.with.standing.process(), &self.done, &self.rules);
+        let (done, rules) = (&self.done, &self.rules);
         let store = async |connection: &mut PgConnection| mark::store(connection, process, done, rules).await;
         let marked = self.with.pool.within(store).await?;
         for (endpoint, reason) in &marked.disabled {
@@ -160,7 +167,7 @@ impl Deliverer {
     }
 
     /// What is told next, to as many as there are slots for. From then on they are busy.
-    async fn pick(&mut self, now: UnixMillis) -> Result<Vec<Turn>, LedgerError> {
+    async fn pick(&mut self, process: Uuid, now: UnixMillis) -> Result<Vec<Turn>, LedgerError> {
         let settings = &self.with.settings;
         let taken = |slow: bool| self.busy.values().filter(|busy| **busy == slow).count();
         let mut slots = [
@@ -172,7 +179,7 @@ impl Deliverer {
         }
         let busy: Vec<i64> = self.busy.keys().copied().collect();
         let look = Look {
-            process: self.with.standing.process(),
+            process,
             now,
             busy: &busy,
             after: self.after.0,
@@ -195,15 +202,16 @@ impl Deliverer {
         if chosen.is_empty() {
             return Ok(vec![]);
         }
-        let turns = prepare::turns(&self.with, &chosen.keys().copied().collect::<Vec<_>>(), now).await?;
+        let turns =
+            prepare::turns(&self.with, process, &chosen.keys().copied().collect::<Vec<_>>(), now).await?;
         for turn in &turns {
             self.busy.insert(turn.endpoint.id, chosen.get(&turn.endpoint.id).is_some_and(|slow| *slow));
         }
         Ok(turns)
     }
 
-    async fn tidy(&mut self) -> Result<(), LedgerError> {
-        let (process, after) = (self.with.standing.process(), self.after.1);
+    async fn tidy(&mut self, process: Uuid) -> Result<(), LedgerError> {
+        let after = self.after.1;
         let bounds = tidy::Bounds {
             backlog_rows: self.with.settings.backlog_rows.into(),
             log_rows: self.with.settings.log_rows.into(),

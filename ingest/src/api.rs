@@ -21,6 +21,7 @@ mod receipts;
 mod redoc;
 mod reports;
 mod transactions;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -74,6 +75,11 @@ fn v1() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(admin::lines::list))
         .routes(routes!(admin::lines::one, admin::lines::set))
         .routes(routes!(admin::changes::list))
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::delete))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
         .split_for_parts()
 }
 

@@ -13,6 +13,7 @@ use platform::ownership::{IdSource, Standing};
 use platform::postgres::Pools;
 use platform::role::Common;
 use platform::threads::Threads;
+use platform::webhook::WebhookSettings;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Settings;
@@ -26,6 +27,7 @@ use crate::reports::Reader;
 use crate::room::{room, take};
 use crate::rules::Rules;
 use crate::tariffs::Tariffs;
+use crate::webhooks::Webhooks;
 
 /// The role's state. One a process.
 pub(crate) struct App {
@@ -52,6 +54,7 @@ pub(crate) struct App {
     pub(crate) receipts_topic: String,
     /// The local time of the old gateway.
     pub(crate) old_times: FixedOffset,
+    pub(crate) webhooks: Webhooks,
     lanes: [LaneProducer; 3],
     bodies: Arc<Semaphore>,
     workers: Arc<Semaphore>,
@@ -59,7 +62,12 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(common: &Common, settings: &Settings, ids: Arc<IdSource>) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        common: &Common,
+        settings: &Settings,
+        webhooks: &WebhookSettings,
+        ids: Arc<IdSource>,
+    ) -> anyhow::Result<Self> {
         let lane = |lane| LaneProducer::new(lane, &settings.produce, common);
         let lanes: Vec<LaneProducer> =
             Lane::ALL.into_iter().map(lane).collect::<Result<_, KafkaProblem>>()?;
@@ -86,6 +94,7 @@ impl App {
             receipts_topic: common.topics.receipts(),
             old_times: FixedOffset::east_opt(settings.legacy.utc_offset_minutes * 60)
                 .context("ingest.legacy.utc_offset_minutes is no offset of a clock")?,
+            webhooks: Webhooks::new(&settings.webhooks, webhooks)?,
             lanes,
             bodies: room(settings.limits.bulk_bodies_bytes),
             workers: Arc::new(Semaphore::new(settings.limits.bulk_workers)),

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use wire::submitted::CHUNK_BYTES_MAX;
 
 use crate::chunking::MESSAGE_BYTES_MAX;
+use crate::webhooks::WebhookLimits;
 
 pub use idempotency::IdempotencySettings;
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub legacy: LegacySettings,
     /// Operators that push receipts, by the connector's name.
     pub receipts: BTreeMap<String, PushSettings>,
+    /// Webhook endpoints of customers.
+    pub webhooks: WebhookLimits,
 }
 
 /// An operator that pushes receipts: section `ingest.receipts.<connector>`.
@@ -242,6 +245,7 @@ impl Settings {
         self.funds.check(violations);
         self.idempotency.check(violations);
         self.produce.check(&self.limits, kafka, violations);
+        self.webhooks.check(violations);
         for (connector, push) in &self.receipts {
             push.check(connector, violations);
         }

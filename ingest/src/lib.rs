@@ -7,6 +7,8 @@
 //! close, the ledger has judged them (`submit`). The answer then holds the ids (`api`). What became of the messages is read from the tables that
 //! billing and dlr-reconciler keep (`reports`).
 //!
+//! Customers' webhook endpoints are made and shown here (`webhooks`), and told by dlr-reconciler.
+//!
 //! Operators push receipts by another path (`receipts`): into `sms.receipts`.
 
 pub mod admin;
@@ -31,6 +33,7 @@ mod submit;
 mod tariffs;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,12 +45,14 @@ use platform::http::serve;
 use platform::lifecycle::{Lifecycle, Phase, Stop};
 use platform::ownership::IdSource;
 use platform::role::Common;
+use platform::webhook::WebhookSettings;
 use tokio::net::{TcpListener, TcpSocket};
 
 pub use config::{
     ByLane, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits, ProduceSettings,
     PushSettings, RateSettings, ReportSettings, Settings,
 };
+pub use webhooks::WebhookLimits;
 
 use app::App;
 
@@ -67,11 +72,12 @@ const READ_TIME: Duration = Duration::from_secs(30);
 pub fn start(
     common: &Common,
     settings: &Settings,
+    webhooks: &WebhookSettings,
     ids: Arc<IdSource>,
     lifecycle: &mut Lifecycle,
 ) -> anyhow::Result<SocketAddr> {
     metrics::describe();
-    let app = Arc::new(App::new(common, settings, Arc::clone(&ids))?);
+    let app = Arc::new(App::new(common, settings, webhooks, Arc::clone(&ids))?);
     let listener = listen(settings.listen)?;
     let address = listener.local_addr()?;
 

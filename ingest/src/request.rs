@@ -15,6 +15,7 @@ mod object;
 mod path;
 pub(crate) mod receipts;
 mod value;
+pub(crate) mod webhook;
 
 use platform::http::problem::{Code, Problem};
 use serde::de::DeserializeSeed;

@@ -18,3 +18,4 @@ mod scarcity;
 mod sending;
 mod server;
 pub(crate) mod settings;
+mod webhooks;

@@ -8,6 +8,7 @@
 
 mod call;
 mod networks;
+pub mod payload;
 mod resolve;
 mod settings;
 mod sign;

@@ -178,7 +178,8 @@ async fn store(
     notes: &BTreeMap<i64, Vec<Note>>,
     now: UnixMillis,
 ) -> Result<(), sqlx::Error> {
-    let (mut cuts, mut used): (Vec<(i64, Cut)>, Vec<(i64, i64)>) = (Vec::new(), Vec::new());
+    let mut cuts: Vec<(i64, Cut)> = Vec::new();
+    let mut used: Vec<(i64, i64)> = Vec::new();
     for (endpoint, notes) in notes {
         let Some(batch) = endpoints.get(endpoint).map(|endpoint| endpoint.batch_size) else { continue };
         let (cut, count) = cut(notes, batch);

@@ -48,3 +48,39 @@ pub(super) fn cut(notes: &[Note], batch: usize) -> (Vec<Cut>, usize) {
     });
     (cuts.collect(), used)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Nothing is lost, repeated or moved; no delivery is larger than the endpoint wants, no
+        /// turn larger than it may be.
+        #[test]
+        fn every_event_is_in_one_delivery(
+            sizes in prop::collection::vec(1usize..=256, 1..20),
+            batch in 1usize..=500,
+        ) {
+            let mut number = 0u64;
+            let notes: Vec<Note> = (1..).zip(&sizes).map(|(id, size)| {
+                let events = (0..*size).flat_map(|_| {
+                    number += 1;
+                    [number.to_le_bytes(); EVENT_BYTES / 8].concat()
+                });
+                Note { endpoint_id: 1, id, events: events.collect(), at_ms: id }
+            }).collect();
+            let (cuts, used) = cut(&notes, batch);
+            prop_assert!(used > 0);
+            let taken: Vec<u8> = notes[..used].iter().flat_map(|note| note.events.clone()).collect();
+            let told: Vec<u8> = cuts.iter().flat_map(|cut| cut.events.clone()).collect();
+            prop_assert_eq!(&taken, &told);
+            prop_assert!(cuts.iter().all(|cut| (1..=batch).contains(&cut.messages())));
+            let events = taken.len() / EVENT_BYTES;
+            prop_assert!(events <= TURN_EVENTS_MAX);
+            let more = sizes.get(used).map(|next| events + next);
+            prop_assert!(more.is_none_or(|more| more > TURN_EVENTS_MAX), "what fits is taken");
+            prop_assert!(cuts.windows(2).all(|two| two[0].happened_ms <= two[1].happened_ms));
+        }
+    }
+}

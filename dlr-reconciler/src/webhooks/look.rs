@@ -41,13 +41,15 @@ pub(super) async fn page(
     look: &Look<'_>,
 ) -> Result<(Vec<Waiting>, Option<i64>), sqlx::Error> {
     let partitions = holding::all(connection, look.process).await?;
+    // Not `exists`: with much waiting the planner would read all of it, and hash it, for each page.
     let rows: Vec<Row> = sqlx::query_as(
         "select e.id, e.failures > 0 or e.last_ms >= $6 as slow,
                 e.disabled_at is null and e.deleted_at is null and e.id <> all($4)
                 and e.not_before <= to_timestamp($5 / 1000.0)
-                and (exists (select from webhook_event v where v.endpoint_id = e.id)
-                     or exists (select from webhook_delivery d
-                                where d.endpoint_id = e.id and d.due <= to_timestamp($5 / 1000.0))) as waits
+                and ((select v.id from webhook_event v where v.endpoint_id = e.id
+                      order by v.id limit 1) is not null
+                     or (select d.due from webhook_delivery d where d.endpoint_id = e.id and d.due is not null
+                         order by d.due limit 1) <= to_timestamp($5 / 1000.0)) is true as waits
          from webhook_endpoint e where e.partition = any($1) and e.id > $2 order by e.id limit $3",
     )
     .bind(partitions)

@@ -9,6 +9,7 @@ use domain::id::ChunkId;
 use domain::time::UnixMillis;
 use ledger::LedgerError;
 use sqlx::PgConnection;
+use sqlx::types::Uuid;
 use std::collections::BTreeSet;
 
 /// The content of a message is recorded within a moment of its first status, and erased some
@@ -26,10 +27,11 @@ struct Read {
 /// The turns of these endpoints.
 pub(super) async fn turns(
     with: &Parts,
+    process: Uuid,
     endpoints: &[i64],
     now: UnixMillis,
 ) -> Result<Vec<Turn>, LedgerError> {
-    let (process, settings) = (with.standing.process(), &with.settings);
+    let settings = &with.settings;
     let limits = Limits { calls: settings.turn_calls, pending: settings.pending_deliveries.into() };
     let next =
         async |connection: &mut PgConnection| claim::next(connection, process, endpoints, now, &limits).await;

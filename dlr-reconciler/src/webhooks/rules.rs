@@ -59,8 +59,6 @@ pub(crate) enum Reason {
     Gone,
     /// Nothing reached it for too long.
     Failing,
-    /// Too much waited for it.
-    Backlog,
 }
 
 impl Reason {
@@ -68,7 +66,6 @@ impl Reason {
         match self {
             Reason::Gone => "gone",
             Reason::Failing => "failing",
-            Reason::Backlog => "backlog",
         }
     }
 }
@@ -123,4 +120,70 @@ fn jittered(pause_ms: i64, id: Uuid, turn: u32) -> i64 {
     let random = (id.as_u128() >> (turn.wrapping_mul(7) % 40)) as u16;
     let part = f64::from(random) / f64::from(u16::MAX);
     pause_ms + (pause_ms as f64 * JITTER * (2.0 * part - 1.0)) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::tests::settings;
+    use super::*;
+    use platform::webhook::Trouble;
+    use proptest::prelude::*;
+
+    const NOW: UnixMillis = UnixMillis(1_795_000_000_000);
+    const TIMEOUT: Called = Called { answer: Err(Trouble::Timeout), took_ms: 15_000 };
+
+    fn rules() -> Rules {
+        Rules::new(&settings())
+    }
+
+    proptest! {
+        /// However long it fails: pauses are as the schedule says, a fifth more or less, the last
+        /// attempt is when the time is over, and then it is over.
+        #[test]
+        fn what_fails_is_tried_for_48_hours(id: u128) {
+            let (id, mut at, mut attempts) = (Uuid::from_u128(id), NOW, 0);
+            let schedule = [5_000, 60_000, 3_600_000];
+            loop {
+                let tried = Tried { attempts, first_at: (attempts > 0).then_some(NOW) };
+                let Fate::Again(due) = rules().fate(tried, &TIMEOUT, at, id) else { break };
+                let pause = schedule[attempts.min(2) as usize];
+                let end = NOW.plus(48 * 3_600_000);
+                prop_assert!(due <= at.plus(pause * 6 / 5) && due <= end);
+                prop_assert!(due >= at.plus(pause * 4 / 5) || due == end);
+                (at, attempts) = (due, attempts + 1);
+            }
+            prop_assert_eq!(at, NOW.plus(48 * 3_600_000));
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_left_alone_for_longer_and_longer() {
+        let (id, mut health, mut pauses) = (Uuid::now_v7(), Health::default(), Vec::new());
+        for _ in 0..12 {
+            health = rules().health(health, &TIMEOUT, NOW, id);
+            pauses.push(health.not_before.unwrap().0 - NOW.0);
+        }
+        for (pause, expected) in pauses.iter().zip([1_000, 2_000, 4_000, 8_000]) {
+            assert!((expected * 4 / 5..=expected * 6 / 5).contains(pause), "{pauses:?}");
+        }
+        assert!((240_000..=360_000).contains(&pauses[11]), "{pauses:?}");
+        assert_eq!((health.failures, health.disabled), (12, None));
+        let taken = Called { answer: Ok(299), took_ms: 1 };
+        assert_eq!(rules().health(health, &taken, NOW, id), Health::default());
+        let redirect = Called { answer: Ok(301), took_ms: 1 };
+        assert_eq!(rules().health(Health::default(), &redirect, NOW, id).failures, 1);
+        let gone = Called { answer: Ok(410), took_ms: 1 };
+        assert_eq!(rules().health(Health::default(), &gone, NOW, id).disabled, Some(Reason::Gone));
+        let late = NOW.plus(48 * 3_600_000);
+        assert_eq!(rules().health(health, &TIMEOUT, late, id).disabled, Some(Reason::Failing));
+    }
+
+    #[test]
+    fn what_failed_together_does_not_come_back_together() {
+        let tried = Tried { attempts: 2, first_at: Some(NOW) };
+        let due = (0..50).map(|_| rules().fate(tried, &TIMEOUT, NOW, Uuid::now_v7()));
+        let different: std::collections::BTreeSet<String> = due.map(|fate| format!("{fate:?}")).collect();
+        assert!(different.len() > 40, "{}", different.len());
+    }
 }

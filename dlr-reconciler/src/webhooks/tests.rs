@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
+
+mod deaths;
+mod receiver;
+mod rig;
+mod telling;
+mod trouble;
 
 use crate::WebhookDelivery;
 use platform::webhook::WebhookSettings;

@@ -1,5 +1,7 @@
 //! What must not grow: what waits for an endpoint, what is left of endpoints that are told
-//! nothing any more, and logs. None of it needs a fence: it is right whoever does it, and
+//! nothing any more, and logs. Each statement looks up the rows of one endpoint after the other in
+//! an index, whatever the planner thinks: these tables may hold millions of rows, and their
+//! statistics are old as soon as they are made. None of it needs a fence: it is right whoever does it, and
 //! however often.
 
 use crate::holding;
@@ -107,7 +109,9 @@ async fn backlog(
 async fn drop_events(connection: &mut PgConnection, partitions: &[i32]) -> Result<i64, sqlx::Error> {
     let (dropped,): (i64,) = sqlx::query_as(
         "with doomed as (
-             select v.endpoint_id, v.id from webhook_endpoint e join webhook_event v on v.endpoint_id = e.id
+             select v.endpoint_id, v.id from webhook_endpoint e
+             cross join lateral (select * from webhook_event o where o.endpoint_id = e.id
+                                 order by o.id limit $2) v
              where e.partition = any($1) and (e.disabled_at is not null or e.deleted_at is not null)
              limit $2),
          gone as (
@@ -130,9 +134,10 @@ async fn drop_events(connection: &mut PgConnection, partitions: &[i32]) -> Resul
 async fn drop_deliveries(connection: &mut PgConnection, partitions: &[i32]) -> Result<i64, sqlx::Error> {
     let (dropped,): (i64,) = sqlx::query_as(
         "with doomed as (
-             select d.id from webhook_endpoint e join webhook_delivery d on d.endpoint_id = e.id
+             select d.id from webhook_endpoint e
+             cross join lateral (select w.id from webhook_delivery w
+                                 where w.endpoint_id = e.id and w.due is not null order by w.due limit $2) d
              where e.partition = any($1) and (e.disabled_at is not null or e.deleted_at is not null)
-               and d.due is not null
              limit $2),
          gone as (
              update webhook_delivery w set due = null, events = null, outcome = 'dropped'
@@ -169,9 +174,11 @@ async fn shorten_logs(
     sqlx::query(
         "delete from webhook_delivery where id in (
              select d.id from webhook_endpoint e
-             cross join lateral (select l.id from webhook_delivery l where l.endpoint_id = e.id
+             cross join lateral (select l.id from webhook_delivery l where l.endpoint_id = e.id and l.due is null
                                  order by l.id desc offset $2 limit 1) as last
-             join webhook_delivery d on d.endpoint_id = e.id and d.id <= last.id and d.due is null
+             cross join lateral (select w.id from webhook_delivery w
+                                 where w.endpoint_id = e.id and w.id <= last.id and w.due is null
+                                 order by w.id limit $3) d
              where e.id = any($1) limit $3)",
     )
     .bind(&page)
@@ -187,7 +194,9 @@ async fn shorten_logs(
 async fn forget_deleted(connection: &mut PgConnection, partitions: &[i32]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "delete from webhook_delivery where id in (
-             select d.id from webhook_endpoint e join webhook_delivery d on d.endpoint_id = e.id
+             select d.id from webhook_endpoint e
+             cross join lateral (select w.id from webhook_delivery w where w.endpoint_id = e.id
+                                 order by w.id limit $2) d
              where e.partition = any($1) and e.deleted_at is not null limit $2)",
     )
     .bind(partitions)
@@ -197,8 +206,8 @@ async fn forget_deleted(connection: &mut PgConnection, partitions: &[i32]) -> Re
     sqlx::query(
         "delete from webhook_endpoint e
          where e.partition = any($1) and e.deleted_at < clock_timestamp() - make_interval(secs => $2)
-           and not exists (select from webhook_event v where v.endpoint_id = e.id)
-           and not exists (select from webhook_delivery d where d.endpoint_id = e.id)",
+           and (select v.id from webhook_event v where v.endpoint_id = e.id order by v.id limit 1) is null
+           and (select d.id from webhook_delivery d where d.endpoint_id = e.id order by d.id limit 1) is null",
     )
     .bind(partitions)
     .bind(GONE_AFTER_S)

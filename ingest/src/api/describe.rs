@@ -13,10 +13,13 @@ pub(super) use admin::{
 };
 
 use super::problems::{FieldProblem, ProblemDocument};
+use super::webhooks::described;
 
 /// The description without its paths.
 pub(super) fn api() -> utoipa::openapi::OpenApi {
-    Description::openapi()
+    let mut description = Description::openapi();
+    description.components.get_or_insert_default().schemas.extend(described());
+    description
 }
 
 #[derive(OpenApi)]
@@ -43,6 +46,7 @@ pub(super) fn api() -> utoipa::openapi::OpenApi {
         (name = "money", description = "The prepaid balance."),
         (name = "admin", description = "For administrators: accounts, keys, prices, lines, and what was changed. \
             Needs a key with the scope `admin`; lists take `limit` and `cursor`."),
+        (name = "webhooks", description = "Being told what becomes of messages."),
         (name = "receipts", description = "For operators: what became of messages that they took.")
     )
 )]

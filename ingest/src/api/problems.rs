@@ -85,6 +85,8 @@ pub(super) struct ReadProblems;
 pub(super) struct FindProblems;
 /// Of endpoints that read a body about one thing.
 pub(super) struct EditProblems;
+/// Of the endpoint that sends a sample.
+pub(super) struct TestProblems;
 /// Of the endpoint that takes receipts.
 pub(super) struct PushProblems;
 
@@ -127,6 +129,12 @@ impl IntoResponses for FindProblems {
 impl IntoResponses for EditProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         of(&[ALWAYS, WITH_BODY, &[Code::NotFound]])
+    }
+}
+
+impl IntoResponses for TestProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of(&[ALWAYS, &[Code::NotFound, Code::Overloaded]])
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::settings::settings;
+use super::settings::{calls, settings};
 use crate::Settings;
 use crate::api::router;
 use crate::app::App;
@@ -89,7 +89,7 @@ impl Gateway {
             health: Health::new(),
             threads: Arc::new(Threads::shared()),
         };
-        let app = Arc::new(App::new(&common, &settings, Arc::clone(&ids)).unwrap());
+        let app = Arc::new(App::new(&common, &settings, &calls(), Arc::clone(&ids)).unwrap());
         app.tariffs.read(schema.pools().common()).await.unwrap();
         let (refreshed, asking) = (Arc::clone(&app.funds), Arc::clone(&app.funds));
         let (stop_refreshing, stop_asking) = (stop.clone(), stop.clone());
@@ -116,7 +116,7 @@ impl Gateway {
 
     /// The requests of another process, with other settings, over the same tables and topics.
     pub(super) async fn other(&self, settings: Settings) -> Router {
-        let app = Arc::new(App::new(&self.common, &settings, Arc::clone(&self.ids)).unwrap());
+        let app = Arc::new(App::new(&self.common, &settings, &calls(), Arc::clone(&self.ids)).unwrap());
         app.tariffs.read(self.schema.pools().common()).await.unwrap();
         router(app)
     }

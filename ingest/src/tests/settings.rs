@@ -3,10 +3,11 @@
 use platform::config::Violations;
 use platform::http::HttpLimits;
 use platform::kafka::KafkaSettings;
+use platform::webhook::WebhookSettings;
 
 use crate::{
     ByLane, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits, ProduceSettings,
-    PushSettings, RateSettings, ReportSettings, Settings,
+    PushSettings, RateSettings, ReportSettings, Settings, WebhookLimits,
 };
 
 /// The secret of connector `magfa`.
@@ -89,6 +90,17 @@ pub(crate) fn settings() -> Settings {
                 (connector.to_owned(), PushSettings { secret: secret.into(), by_operator_id: false })
             })
             .into(),
+        webhooks: WebhookLimits { per_account: 3, rotation_hours: 24, tests_at_once: 2 },
+    }
+}
+
+/// Receivers are on this machine.
+pub(super) fn calls() -> WebhookSettings {
+    WebhookSettings {
+        allow: vec!["127.0.0.0/8".into()],
+        connect_timeout_ms: 500,
+        call_timeout_ms: 1_000,
+        look_ups: 2,
     }
 }
 

@@ -38,7 +38,8 @@ pub(super) fn start(targets: &Targets, parts: &Parts, lifecycle: &mut Lifecycle)
 }
 
 fn ingest(parts: &Parts, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
-    ingest::start(&parts.common, &parts.settings.ingest, parts.ids.clone(), lifecycle).map(drop)
+    let Settings { ingest, webhooks, .. } = &parts.settings;
+    ingest::start(&parts.common, ingest, webhooks, parts.ids.clone(), lifecycle).map(drop)
 }
 
 fn billing_consumer(parts: &Parts, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {

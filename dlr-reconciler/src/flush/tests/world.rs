@@ -104,7 +104,7 @@ impl World {
         match self.try_flush(topic, 1, &batch).await {
             Flushed::Stored(stored) => {
                 assert_eq!(stored.disagreements, 0);
-                stored
+                *stored
             }
             Flushed::Moved => panic!("the position stands where it was read"),
         }
