@@ -48,7 +48,7 @@ pub(super) struct Messages {
         ("campaign_id" = Option<String>, Query, description = "Only those of this campaign.", example = "42"),
         ("reference" = Option<String>, Query, description = "Only those with this reference of your own.", example = "login-77"),
         ("lane" = Option<String>, Query, description = "Only those that travelled in this lane: `express`, `standard` or `bulk`.", example = "express"),
-        ("limit" = Option<u32>, Query, description = "How many at most: 1 to 500, by default 50.", example = 50),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most: 1 to 500, by default 50.", example = 50),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the part before."),
     ),
     responses((status = 200, description = "The messages.", body = Messages), ReadProblems),

@@ -68,7 +68,7 @@ pub(super) struct Transactions {
         ("type" = Option<String>, Query, description = "Only those of this type: `charge`, `sms_deduction` or `refund`.", example = "refund"),
         ("from_time" = Option<String>, Query, description = "Only those of this time or later; at most 31 days before `to_time`, or before now.", example = "2026-11-21T00:00:00Z"),
         ("to_time" = Option<String>, Query, description = "Only those before this time.", example = "2026-11-22T00:00:00Z"),
-        ("limit" = Option<u32>, Query, description = "How many at most: 1 to 500, by default 50.", example = 50),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most: 1 to 500, by default 50.", example = 50),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the part before."),
     ),
     responses((status = 200, description = "The transactions.", body = Transactions), ReadProblems),

@@ -142,20 +142,17 @@ async fn candidates(
         let more = chunks.len() == SOUGHT_AT_ONCE;
         return Ok(Candidates { chunks, more });
     }
-    // Of the first the cursor may have left nothing.
-    let most = messages + 1;
-    let rows = chunks::newest(connection, filter, span, most).await?;
+    // The cursor may have left little of the first: then there is another round.
+    let rows = chunks::newest(connection, filter, span, messages).await?;
     let (mut chunks, mut known) = (Vec::new(), 0);
     for (chunk, messages_of) in &rows {
         if known >= messages {
             break;
         }
-        // What the cursor leaves of its own chunk is not known.
-        let whole = *chunk | 0xFF < span.to;
-        known += if whole { *messages_of } else { 0 };
+        known += messages_of;
         chunks.push(*chunk);
     }
-    let more = chunks.len() < rows.len() || rows.len() == most;
+    let more = chunks.len() < rows.len() || rows.len() == messages;
     Ok(Candidates { chunks, more })
 }
 
