@@ -6,6 +6,7 @@ use domain::status::Costs;
 use platform::config::Violations;
 use platform::kafka::consumer::ConsumerLimits;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Chunks in one transaction at most, whatever is set: a longer one holds accounts too long.
@@ -36,6 +37,9 @@ pub struct Settings {
     pub pending_every_ms: u64,
     /// How long receipts wait that match nothing, in hours: then they are deleted.
     pub pending_keep_hours: u32,
+    /// The connectors of which each message is kept under the operator's own id, for receipts that
+    /// come with that id alone.
+    pub operator_ids: BTreeSet<String>,
     /// When an operator is asked for receipts: seconds after it took the first message of a
     /// chunk that is still open, rising. After the last, the last is repeated as an interval.
     pub poll_schedule_s: Vec<u32>,

@@ -12,6 +12,7 @@ mod chunk_operator_ids;
 mod chunk_state;
 mod finished;
 mod moved;
+mod named;
 mod parked;
 mod pending_receipt;
 mod receipt_poll;
@@ -22,6 +23,9 @@ pub(crate) mod tests;
 
 pub(crate) use carriers::read as carriers_of;
 pub(crate) use chunk_operator_ids::OPEN as OPEN_OPERATOR_IDS;
+pub(crate) use named::{
+    Name, Named, drop_old as drop_old_named, match_names, match_next as match_next_named,
+};
 pub(crate) use pending_receipt::{count as count_pending, drop_old, match_all, match_chunks};
 pub(crate) use unanswered::{Unanswered, end as end_unanswered};
 
@@ -59,6 +63,8 @@ pub(crate) struct Means<'a> {
     pub(crate) now: UnixMillis,
     /// The version in which records are written.
     pub(crate) version: Version,
+    /// The connectors whose operators' ids are kept for each message.
+    pub(crate) operator_ids: &'a BTreeSet<String>,
 }
 
 /// How a flush ended.
@@ -92,6 +98,9 @@ pub(crate) struct Stored {
     pub(crate) pending: u64,
     /// Receipts of messages that went by another connector, by the connector that they came by.
     pub(crate) foreign: BTreeMap<Arc<str>, u64>,
+    /// Messages of which it was heard what their operators call them, or something under such a
+    /// name: the two may meet now.
+    pub(crate) named: Vec<Name>,
 }
 
 /// What a transaction decided, and what is left to do with it.
@@ -165,6 +174,8 @@ async fn store(
     let Decided { mut stored, unmatched, moved, mut hours } = decide(connection, &heard, means).await?;
     stored.recorded = chunk_content::insert(connection, all(), &mut hours).await?;
     chunk_operator_ids::insert(connection, all(), &moved).await?;
+    let from = batches.iter().map(|held| (held.batch, held.topic, held.partition));
+    stored.named = named::insert(connection, from, means.operator_ids).await?;
     stored.pending = pending_receipt::insert(connection, batches, &unmatched, means.version).await?;
     parked::insert(connection, batches).await?;
     hours.add(connection).await?;

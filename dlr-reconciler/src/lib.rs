@@ -139,6 +139,7 @@ fn worker(
         standing: common.standing.clone(),
         schedule: schedule(settings)?,
         costs: settings.costs.clone(),
+        operator_ids: Arc::new(settings.operator_ids.clone()),
         bounds: Bounds {
             chunks: settings.chunks_per_transaction,
             offsets: i64::from(settings.consumer.ahead_records / 2).max(1),
@@ -178,6 +179,7 @@ fn sweep(common: &Common, settings: &Settings) -> anyhow::Result<Sweep> {
         },
         schedule: schedule(settings)?,
         costs: settings.costs.clone(),
+        operator_ids: Arc::new(settings.operator_ids.clone()),
         settings: settings.sweep.clone(),
         chunks: settings.chunks_per_transaction,
     }))

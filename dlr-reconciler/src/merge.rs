@@ -1,5 +1,6 @@
 //! What was read and is not stored yet, by chunk. Pure: no clock, no database.
 
+use crate::flush::Named;
 use crate::listing::Listing;
 use crate::read::{Stream, Undecodable, Understood};
 use bytes::Bytes;
@@ -95,6 +96,8 @@ pub(crate) struct Batch {
     pub(crate) chunks: BTreeMap<ChunkId, Heard>,
     pub(crate) contents: Vec<Content>,
     pub(crate) operator_ids: Vec<OperatorIds>,
+    /// Receipts that only the operators' ids name.
+    pub(crate) named: Vec<Named>,
     pub(crate) unreadable: Vec<Unreadable>,
 }
 
@@ -118,6 +121,7 @@ impl Batch {
             chunks: BTreeMap::new(),
             contents: Vec::new(),
             operator_ids: Vec::new(),
+            named: Vec::new(),
             unreadable: Vec::new(),
         }
     }
@@ -144,7 +148,7 @@ impl Batch {
 
     /// How many chunks it touches.
     pub(crate) fn size(&self) -> usize {
-        self.chunks.len().max(self.contents.len())
+        self.chunks.len().max(self.contents.len()).max(self.named.len())
     }
 
     /// Takes in what the record at `offset` brings; offsets come rising. Skipping an
@@ -178,6 +182,7 @@ impl Batch {
         }
         self.contents.extend(understood.content);
         self.operator_ids.extend(understood.operator_ids);
+        self.named.extend(understood.named);
     }
 }
 

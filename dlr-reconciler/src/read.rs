@@ -1,5 +1,6 @@
 //! Understanding a record: what it brings of which chunk. Pure.
 
+use crate::flush::Named;
 use crate::listing::Listing;
 use crate::merge::{Content, Heard, NewRow, OperatorIds, Slice};
 use crate::pushed;
@@ -34,6 +35,7 @@ pub(crate) struct Understood {
     pub(crate) chunks: Vec<(ChunkId, Heard)>,
     pub(crate) content: Option<Content>,
     pub(crate) operator_ids: Vec<OperatorIds>,
+    pub(crate) named: Vec<Named>,
     /// Operators' ids that cannot be kept.
     pub(crate) ids_refused: u32,
     /// Why there is a part of it that cannot be understood: the record is parked as well.
@@ -43,7 +45,7 @@ pub(crate) struct Understood {
 impl Understood {
     /// How many chunks it touches.
     pub(crate) fn size(&self) -> usize {
-        self.chunks.len().max(usize::from(self.content.is_some()))
+        self.chunks.len().max(usize::from(self.content.is_some())).max(self.named.len())
     }
 }
 
@@ -191,7 +193,14 @@ fn receipts((record, unreadable): (Receipts, Option<WireError>)) -> Result<Under
         (chunk, Heard { facts, polled, slices: vec![slice], ..Heard::default() })
     };
     let chunks = record.slices.into_iter().map(understand).collect();
-    Ok(Understood { chunks, unreadable, ..Understood::default() })
+    let named = record.named.into_iter().map(|one| Named {
+        name: (Arc::clone(&connector), one.operator_id),
+        receipt: one.receipt,
+        code: one.code,
+        at: record.at,
+    });
+    let named = named.collect();
+    Ok(Understood { chunks, named, unreadable, ..Understood::default() })
 }
 
 /// A connector's name goes into text columns.

@@ -19,6 +19,7 @@ use platform::kafka::consumer::{Batch, Records};
 use platform::lifecycle::Stop;
 use platform::ownership::{Beat, Change, Standing, clock};
 use platform::postgres::{Pool, lost_a_race};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -57,6 +58,7 @@ pub(crate) struct Parts {
     pub(crate) meters: Meters,
     pub(crate) schedule: Schedule,
     pub(crate) costs: Costs,
+    pub(crate) operator_ids: Arc<BTreeSet<String>>,
     pub(crate) bounds: Bounds,
     pub(crate) retry_longest: Duration,
     /// Nothing: another worker looks after what waits.
@@ -75,6 +77,7 @@ pub(crate) struct Worker {
     not_before: Option<Instant>,
     pending_at: Option<Instant>,
     pending_after: i64,
+    named_after: i64,
 }
 
 impl Worker {
@@ -91,6 +94,7 @@ impl Worker {
             not_before: None,
             pending_at,
             pending_after: 0,
+            named_after: 0,
         }
     }
 
@@ -181,6 +185,7 @@ impl Worker {
             schedule: &self.with.schedule,
             now: clock::unix_now(),
             version: self.with.standing.write_version(),
+            operator_ids: &self.with.operator_ids,
         }
     }
 

@@ -92,7 +92,8 @@ pub(crate) fn receipts(chunk: ChunkId, attempt: u8, polled: bool, heard: &[(u8, 
         code: 2,
     });
     let slices = vec![ReceiptSlice { chunk, attempt, messages: messages.collect() }];
-    Receipts { connector: "magfa".into(), at: MINTED.plus(500), polled, slices }.encode(VERSION)
+    Receipts { connector: "magfa".into(), at: MINTED.plus(500), polled, slices, named: vec![] }
+        .encode(VERSION)
 }
 
 /// Receipts that an operator pushed with our ids, 500 ms after minting.

@@ -32,7 +32,7 @@ use rules::{Candidate, Verdict};
 use seen::{Key, Seen};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +52,7 @@ pub(crate) struct Parts {
     pub(crate) rules: Rules,
     pub(crate) schedule: Schedule,
     pub(crate) costs: Costs,
+    pub(crate) operator_ids: Arc<BTreeSet<String>>,
     pub(crate) settings: SweepSettings,
     /// Chunks in one transaction at most.
     pub(crate) chunks: usize,
@@ -122,8 +123,9 @@ impl Sweep {
         let (candidates, next) = read.await?;
         // Whatever becomes of this page: what cannot be stored must not hold up the others.
         self.after = next.unwrap_or(0);
-        let Parts { pool, standing, costs, schedule, .. } = &self.with;
-        let means = Means { costs, schedule, now, version: standing.write_version() };
+        let Parts { pool, standing, costs, schedule, operator_ids, .. } = &self.with;
+        let version = standing.write_version();
+        let means = Means { costs, schedule, now, version, operator_ids };
         let rules = self.with.rules;
         let swept = sweep(pool, standing.process(), &means, &candidates, (rules, until)).await?;
         self.with.meters.swept(&swept);

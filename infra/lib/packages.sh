@@ -27,8 +27,19 @@ missing_packages() {
   kafka_dist_ready || command -v mvn >/dev/null || echo maven
   # librdkafka's build compiles its C++ half too.
   command -v c++ >/dev/null || echo g++
-  # The check that the sample is what its script makes.
-  [[ $PROFILE != test ]] || command -v python3 >/dev/null || echo python3
+  # The check that the sample is what its script makes, and the tests of customers' clients.
+  [[ $PROFILE != test ]] || missing_languages
+}
+
+# missing_languages: those in which the samples of the API guide are written.
+missing_languages() {
+  command -v python3 >/dev/null || echo python3
+  python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+  command -v node >/dev/null || echo nodejs
+  command -v npm >/dev/null || echo npm
+  command -v go >/dev/null || echo golang-go
+  command -v php >/dev/null || echo php-cli
+  command -v curl >/dev/null || echo curl
 }
 
 # install_packages: makes sure nothing is missing.

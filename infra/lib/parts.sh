@@ -109,6 +109,7 @@ parts_env() {
   else
     printf 'export SMSHUB_TEST_POSTGRES=postgres://postgres@127.0.0.1:%s/postgres\n' "$POSTGRES_PORT"
     printf 'export SMSHUB_TEST_KAFKA=127.0.0.1:%s\n' "$KAFKA_PORT"
+    printf 'export SMSHUB_TEST_CLIENTS=%s\n' "$LOCAL_DATA/clients"
   fi
 }
 

@@ -59,6 +59,9 @@ pub struct Settings {
 pub struct PushSettings {
     /// What it sends in `X-Receipt-Secret`; empty: it may not push.
     pub secret: Secret,
+    /// Whether its receipts may name messages by the operator's own ids (`mid`), which
+    /// dlr-reconciler then has to keep: `dlr_reconciler.operator_ids`.
+    pub by_operator_id: bool,
 }
 
 /// What a request may hold: section `ingest.limits`.

@@ -9,7 +9,7 @@ use domain::outcome::Receipt;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use platform::http::problem::Code;
 
-use crate::receipts::Pushed;
+use crate::receipts::{Of, Pushed};
 
 /// Counter: messages answered with 2xx, by the `lane` travelled in.
 pub const ACCEPTED: &str = "smshub_ingest_accepted_messages_total";
@@ -75,9 +75,9 @@ pub(crate) fn producer_replaced(lane: Lane) {
 }
 
 pub(crate) fn pushed(connector: &str, pushed: &[Pushed]) {
-    for Pushed { message, code } in pushed {
+    for Pushed { of, code } in pushed {
         let connector = connector.to_owned();
-        if message.is_none() {
+        if *of == Of::Nobody {
             counter!(NOBODYS, "connector" => connector).increment(1);
             continue;
         }

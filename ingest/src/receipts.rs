@@ -1,14 +1,14 @@
 //! Receipts that operators push: who may, and what is written of them.
 //!
-//! An operator names messages by the ids that we gave them, and says what became of them in
-//! codes of its own. Nothing is looked up here, so it works without the database: the
+//! An operator names messages by the ids that we gave them, or, where its connector is set to
+//! that, by its own, and says what became of them in codes of its own. Nothing is looked up here, so it works without the database: the
 //! reconciler finds the messages, whenever they are known. (Only that the operator was heard of
 //! is written there, without waiting for it.)
 
 mod doors;
 mod records;
 
-pub(crate) use doors::{Doors, Refused};
+pub(crate) use doors::{Door, Doors, Refused};
 pub(crate) use records::records;
 
 use domain::id::MessageId;
@@ -19,16 +19,28 @@ pub(crate) const RECEIPTS_MAX: usize = 1_000;
 pub(crate) const CALLS_MAX: usize = 64;
 
 /// What an operator says of one message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pushed {
-    /// The message whose id that is. Nothing: we never give such an id, so this is said of
-    /// somebody else's message.
-    pub(crate) message: Option<MessageId>,
+    /// Of which message.
+    pub(crate) of: Of,
     /// The operator's own code.
     pub(crate) code: i16,
 }
 
-/// The message that may have this id.
-pub(crate) fn message(id: i128) -> Option<MessageId> {
-    i64::try_from(id).ok().and_then(MessageId::new)
+/// How an operator names a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// By our id.
+    Message(MessageId),
+    /// By its own, as `wire` compares them.
+    OperatorId(String),
+    /// By an id that we never give: this is said of somebody else's message.
+    Nobody,
+}
+
+impl Of {
+    /// The message that may have this id of ours.
+    pub(crate) fn id(id: i128) -> Self {
+        i64::try_from(id).ok().and_then(MessageId::new).map_or(Of::Nobody, Of::Message)
+    }
 }

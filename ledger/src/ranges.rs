@@ -9,8 +9,8 @@ use std::ops::Range;
 
 const DAY_MS: i64 = 86_400_000;
 const HOLD: &str = "hold";
-/// What finished chunks are moved to.
-const HISTORY: [&str; 2] = ["history_chunk", "history_operator_ids"];
+/// What finished chunks are moved to, and what else is of a day.
+const HISTORY: [&str; 3] = ["history_chunk", "history_operator_ids", "operator_message"];
 
 /// Ids more than this far ahead of the clock are no ids of ours, in milliseconds.
 pub const AHEAD_MAX_MS: i64 = 5 * 60_000;

@@ -101,6 +101,11 @@ impl Gateway {
         operator
     }
 
+    /// A folder of its own, gone with it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The binary with the settings of this gateway.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);

@@ -18,6 +18,32 @@ pub struct Receipts {
     pub polled: bool,
     /// What was heard, by chunk.
     pub slices: Vec<ReceiptSlice>,
+    /// What was heard of messages that only the operator's own ids name.
+    pub named: Vec<NamedReceipt>,
+}
+
+/// A receipt that came with the operator's own id alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedReceipt {
+    /// The operator's id, as [`operator_id`] writes it.
+    pub operator_id: String,
+    /// What was heard.
+    pub receipt: Receipt,
+    /// The operator's own code.
+    pub code: i16,
+}
+
+/// Characters of an operator's id at most.
+pub const OPERATOR_ID_MAX: usize = 64;
+
+/// An operator's id as it is compared: without the zeros in front and in small letters, which
+/// is how an id that came as a number and one that came as a text meet. Nothing where it can be
+/// none: empty, too long, or with anything but visible ASCII characters.
+pub fn operator_id(written: &str) -> Option<String> {
+    let fits =
+        (1..=OPERATOR_ID_MAX).contains(&written.len()) && written.bytes().all(|b| b.is_ascii_graphic());
+    let significant = written.trim_start_matches('0');
+    fits.then(|| if significant.is_empty() { "0".to_owned() } else { significant.to_ascii_lowercase() })
 }
 
 /// Receipts of messages of one chunk that share an attempt.
@@ -51,6 +77,7 @@ impl Receipts {
             at_ms: self.at.0,
             polled: self.polled,
             slices: self.slices.iter().map(ReceiptSlice::to_proto).collect(),
+            named: self.named.iter().map(NamedReceipt::to_proto).collect(),
         };
         seal(version, &message)
     }
@@ -75,9 +102,16 @@ impl Receipts {
     pub fn decode_readable(record: &Bytes) -> Result<(Self, Option<WireError>), WireError> {
         let message: proto::Receipts = open(record)?;
         let (mut slices, mut unreadable) = (Vec::with_capacity(message.slices.len()), None);
+        let mut named = Vec::with_capacity(message.named.len());
         for slice in message.slices {
             match ReceiptSlice::from_proto(slice) {
                 Ok(slice) => slices.push(slice),
+                Err(error) => unreadable = unreadable.or(Some(error)),
+            }
+        }
+        for one in message.named {
+            match NamedReceipt::from_proto(&one) {
+                Ok(one) => named.push(one),
                 Err(error) => unreadable = unreadable.or(Some(error)),
             }
         }
@@ -86,8 +120,28 @@ impl Receipts {
             at: UnixMillis(message.at_ms),
             polled: message.polled,
             slices,
+            named,
         };
         Ok((receipts, unreadable))
+    }
+}
+
+impl NamedReceipt {
+    fn to_proto(&self) -> proto::NamedReceipt {
+        proto::NamedReceipt {
+            operator_id: self.operator_id.clone(),
+            receipt: self.receipt.code().into(),
+            code: self.code.into(),
+        }
+    }
+
+    fn from_proto(one: &proto::NamedReceipt) -> Result<Self, WireError> {
+        let receipt = u8::try_from(one.receipt).ok().and_then(Receipt::from_code);
+        Ok(NamedReceipt {
+            operator_id: operator_id(&one.operator_id).ok_or(invalid("operator_id", "an operator's id"))?,
+            receipt: receipt.ok_or(invalid("receipt", "a known receipt"))?,
+            code: i16::try_from(one.code).map_err(|_| invalid("code", "16 bits"))?,
+        })
     }
 }
 
@@ -140,8 +194,21 @@ mod tests {
     }
 
     fn record(slices: Vec<proto::ReceiptSlice>) -> Bytes {
-        let message = proto::Receipts { connector: "magfa".into(), at_ms: 5, polled: false, slices };
+        let message =
+            proto::Receipts { connector: "magfa".into(), at_ms: 5, polled: false, slices, named: vec![] };
         seal(Version::NEWEST, &message)
+    }
+
+    #[test]
+    fn an_operators_id_is_the_same_however_it_is_written() {
+        let of = |written: &str| operator_id(written);
+        assert_eq!(of("0042"), of("42"));
+        assert_eq!(of("00FF-9"), Some("ff-9".into()));
+        assert_eq!((of("0"), of("000")), (Some("0".into()), Some("0".into())));
+        assert_eq!(of(&"9".repeat(64)).map(|id| id.len()), Some(64));
+        for none in ["", " 7", "7\n", "\u{0}", "۷", &"9".repeat(65)] {
+            assert_eq!(of(none), None, "{none:?}");
+        }
     }
 
     #[test]
@@ -164,6 +231,12 @@ mod tests {
         }
         let (receipts, unreadable) = Receipts::decode_readable(&record(vec![good(1), good(2)])).unwrap();
         assert_eq!((receipts.slices.len(), unreadable), (2, None));
+
+        let one = |id: &str, receipt| proto::NamedReceipt { operator_id: id.into(), receipt, code: 1 };
+        let named = vec![one("a b", 3), one("7", 99), one("7", 3)];
+        let message = proto::Receipts { connector: "magfa".into(), at_ms: 5, named, ..Default::default() };
+        let (receipts, unreadable) = Receipts::decode_readable(&seal(Version::NEWEST, &message)).unwrap();
+        assert_eq!((receipts.named.len(), unreadable.is_some()), (1, true));
         assert!(Receipts::decode_readable(&Bytes::from_static(b"rubbish")).is_err());
     }
 }

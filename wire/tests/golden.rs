@@ -16,7 +16,7 @@ use std::path::Path;
 use wire::Version;
 use wire::attempt::{Attempt, AttemptKind, IntentSlice, MessageOutcome, OutcomeSlice, SliceOf};
 use wire::billed::{Billed, Verdict};
-use wire::receipts::{MessageReceipt, ReceiptSlice, Receipts};
+use wire::receipts::{MessageReceipt, NamedReceipt, ReceiptSlice, Receipts};
 use wire::submitted::{Chunk, Text};
 
 fn chunk() -> Chunk {
@@ -138,6 +138,7 @@ fn receipts() {
             attempt: 1,
             messages: vec![heard(0, Receipt::Delivered, 1), heard(1, Receipt::Nothing, 0)],
         }],
+        named: vec![],
     };
     check("receipts", &receipts, &receipts.encode(Version::NEWEST), Receipts::decode);
 
@@ -149,6 +150,11 @@ fn receipts() {
     };
     let pushed = Receipts { polled: false, slices: vec![slice], ..receipts };
     check("receipts_pushed", &pushed, &pushed.encode(Version::NEWEST), Receipts::decode);
+
+    // Pushed with the operator's ids.
+    let one = NamedReceipt { operator_id: "134512228059".into(), receipt: Receipt::Delivered, code: 1 };
+    let named = Receipts { slices: vec![], named: vec![one], ..pushed };
+    check("receipts_named", &named, &named.encode(Version::NEWEST), Receipts::decode);
 }
 
 /// What breaks a rule does not decode, whatever wrote it.

@@ -33,28 +33,46 @@ pub(super) async fn insert(
     unmatched: &Unmatched,
     version: Version,
 ) -> Result<u64, sqlx::Error> {
-    let mut rows: Vec<(i64, &str, i32, Bytes)> = Vec::new();
+    let mut rows = Vec::new();
     for held in batches {
         for (chunk, heard) in &held.batch.chunks {
             let left = heard.slices.iter().filter_map(|slice| unmatched.left(slice));
             let records = left.map(|slice| record(&slice, version));
-            rows.extend(records.map(|record| (chunk.get(), held.topic, held.partition, record)));
+            rows.extend(records.map(|record| {
+                let (topic, partition) = (held.topic.to_owned(), held.partition);
+                Waiting { chunk: *chunk, topic, partition, record }
+            }));
         }
     }
+    insert_rows(connection, &rows).await?;
+    Ok(rows.len() as u64)
+}
+
+/// One row.
+pub(super) struct Waiting {
+    pub(super) chunk: ChunkId,
+    /// Of the topic the receipt came by.
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    /// A record with one slice.
+    pub(super) record: Bytes,
+}
+
+pub(super) async fn insert_rows(connection: &mut PgConnection, rows: &[Waiting]) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     sqlx::query(
         "insert into pending_receipt (chunk_id, topic, partition, record)
          select * from unnest($1::bigint[], $2::text[], $3::integer[], $4::bytea[])",
     )
-    .bind(rows.iter().map(|row| row.0).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.1).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.2).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.3.as_ref()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.chunk.get()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.topic.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.partition).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.record.as_ref()).collect::<Vec<_>>())
     .execute(connection)
     .await?;
-    Ok(rows.len() as u64)
+    Ok(())
 }
 
 /// The record that holds this slice alone.
@@ -64,6 +82,7 @@ fn record(slice: &Slice, version: Version) -> Bytes {
         at: slice.at,
         polled: slice.polled,
         slices: vec![slice.slice.clone()],
+        named: vec![],
     };
     record.encode(version)
 }
@@ -139,7 +158,10 @@ pub(crate) async fn drop_old(pool: &Pool, keep: Duration) -> Result<u64, sqlx::E
 
 /// How many rows wait, up to a bound.
 pub(crate) async fn count(pool: &Pool) -> Result<i64, sqlx::Error> {
-    let count = sqlx::query_as("select count(*) from (select from pending_receipt limit $1) p");
+    let count = sqlx::query_as(
+        "select (select count(*) from (select from pending_receipt limit $1) p)
+              + (select count(*) from (select from named_receipt limit $1) n)",
+    );
     let count = count.bind(COUNTED_MAX);
     let (count,) = pool.within(async |connection| count.fetch_one(connection).await).await?;
     Ok(count)

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
+mod named;
 mod pushed;
 mod schedules;
 pub(crate) mod world;

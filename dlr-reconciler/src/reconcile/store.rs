@@ -30,6 +30,7 @@ impl Worker {
                 self.hand.stored(topic);
                 self.done(&stored);
                 self.match_ready(&stored.ready).await;
+                self.match_named(&stored.named).await;
                 Ok(())
             }
             Ok(Flushed::Moved) => self.realign(topic).await,

@@ -1,7 +1,9 @@
 //! Receipts that came before their chunk, or before the attempt that they belong to.
 
-use super::{PAUSE, Pending, Worker};
-use crate::flush::{count_pending, drop_old, match_all, match_chunks};
+use super::{Failure, PAUSE, Pending, Worker};
+use crate::flush::{
+    Name, count_pending, drop_old, drop_old_named, match_all, match_chunks, match_names, match_next_named,
+};
 use domain::id::ChunkId;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,6 +17,30 @@ impl Worker {
             Ok(stored) => self.counted(&stored),
             // Looked through again every few seconds.
             Err(error) => tracing::warn!(%error, "waiting receipts could not be matched now"),
+        }
+    }
+
+    /// What operators call messages, and what was said under such names, meets.
+    pub(super) async fn match_named(&mut self, names: &[Name]) {
+        if names.is_empty() {
+            return;
+        }
+        let version = self.with.standing.write_version();
+        match self.alive(match_names(&self.with.pool, names, version)).await {
+            Ok(chunks) => self.match_ready(&chunks).await,
+            Err(error) => tracing::warn!(%error, "operators' ids could not be matched now"),
+        }
+    }
+
+    /// The next of all that was missed.
+    async fn match_all_named(&mut self) {
+        let version = self.with.standing.write_version();
+        match self.alive(match_next_named(&self.with.pool, self.named_after, version)).await {
+            Ok((chunks, next)) => {
+                self.named_after = next.unwrap_or(0);
+                self.match_ready(&chunks).await;
+            }
+            Err(error) => tracing::warn!(%error, "operators' ids could not be looked through"),
         }
     }
 
@@ -36,6 +62,7 @@ impl Worker {
         };
         self.pending_after = next.unwrap_or(0);
         self.pending_at = Some(Instant::now() + if next.is_some() { PAUSE } else { every });
+        self.match_all_named().await;
         if next.is_none() {
             self.end_of_round(keep).await;
         }
@@ -43,16 +70,23 @@ impl Worker {
 
     /// All were looked through: the oldest go, the others are counted.
     async fn end_of_round(&mut self, keep: Duration) {
-        match self.alive(drop_old(&self.with.pool, keep)).await {
+        let dropped = self.alive(drop_old(&self.with.pool, keep)).await;
+        self.dropped(dropped);
+        let dropped = self.alive(drop_old_named(&self.with.pool, keep)).await;
+        self.dropped(dropped);
+        if let Ok(count) = self.alive(count_pending(&self.with.pool)).await {
+            self.with.meters.pending.set(count as f64);
+        }
+    }
+
+    fn dropped(&self, dropped: Result<u64, Failure>) {
+        match dropped {
             Ok(0) => {}
             Ok(dropped) => {
                 tracing::error!(dropped, "receipts that matched nothing were deleted: their time is over");
                 self.with.meters.dropped.increment(dropped);
             }
             Err(error) => tracing::warn!(%error, "old receipts could not be deleted"),
-        }
-        if let Ok(count) = self.alive(count_pending(&self.with.pool)).await {
-            self.with.meters.pending.set(count as f64);
         }
     }
 }

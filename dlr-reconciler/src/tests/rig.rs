@@ -16,7 +16,7 @@ use platform::ownership::{DataFolder, OwnershipSettings, Registration, Role, hea
 use platform::role::Common;
 use platform::threads::Threads;
 use sqlx::{AssertSqlSafe, PgPool};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -66,6 +66,7 @@ impl Rig {
     /// Everything as short as the settings allow.
     pub(super) fn settings(&self) -> Settings {
         Settings {
+            operator_ids: BTreeSet::new(),
             consumer: ConsumerLimits { in_hand_records: 1_000, in_hand_bytes: 8 << 20, ahead_records: 500 },
             chunks_per_transaction: 20,
             content_flush_ms: 50,

@@ -182,9 +182,14 @@ pub(super) enum OnInvalid {
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PushedReceipt {
-    /// The id that came with the message; a string of its digits is taken, too.
-    #[schema(minimum = 1, example = 117594862387200000_i64)]
-    uid: i64,
+    /// The id that came with the message; a string of its digits is taken, too. Either this or
+    /// `mid`.
+    #[schema(minimum = 1, nullable = false, example = 117594862387200000_i64)]
+    uid: Option<i64>,
+    /// The operator's own id of the message, where the connector is set to that
+    /// (`ingest.receipts.<connector>.by_operator_id`); a number is taken, too.
+    #[schema(min_length = 1, max_length = 64, nullable = false, example = "134512228059")]
+    mid: Option<String>,
     /// The operator's own code. One that is not known says nothing, and is kept.
     #[schema(minimum = -32768, maximum = 32767, example = 1)]
     status: i16,

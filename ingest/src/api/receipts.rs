@@ -18,7 +18,7 @@ use super::describe::PushedReceipt;
 use super::problems::PushProblems;
 use super::query::NoQuery;
 use crate::app::App;
-use crate::receipts::{Refused, records};
+use crate::receipts::{Door, Of, Refused, records};
 use crate::{metrics, request};
 
 const X_RECEIPT_SECRET: HeaderName = HeaderName::from_static("x-receipt-secret");
@@ -32,6 +32,7 @@ const LANE: Lane = Lane::Standard;
 /// A connector whose secret was sent.
 pub(super) struct Operator {
     connector: String,
+    door: Door,
 }
 
 /// Receipts that are stored.
@@ -61,17 +62,18 @@ pub(super) async fn push(
     request: Request,
 ) -> Result<Json<StoredReceipts>, Problem> {
     let stored = match (operator, query) {
-        (Ok(operator), Ok(_)) => store(&app, &operator.connector, request).await,
+        (Ok(operator), Ok(_)) => store(&app, &operator, request).await,
         (Err(problem), _) | (_, Err(problem)) => Err(problem),
     };
     stored.inspect_err(|problem| metrics::push_refused(problem.code()))
 }
 
-async fn store(app: &App, connector: &str, request: Request) -> Result<Json<StoredReceipts>, Problem> {
+async fn store(app: &App, operator: &Operator, request: Request) -> Result<Json<StoredReceipts>, Problem> {
+    let Operator { connector, door } = operator;
     let full = |_| Problem::new(Code::Overloaded).detail("too many calls at once; nothing was taken");
     let _room = app.pushes.try_acquire().map_err(full)?;
     let body = read_json(request, app.rules.limits.receipts_body_bytes, &app.http).await?;
-    let pushed = request::receipts::read(&body)?;
+    let pushed = request::receipts::read(&body, door.by_operator_id)?;
     let version = app.standing.write_version();
     let records = records(connector, &pushed, unix_now(), app.partitions, version);
     if !records.is_empty() {
@@ -81,7 +83,7 @@ async fn store(app: &App, connector: &str, request: Request) -> Result<Json<Stor
     heard_of(app, connector);
     metrics::pushed(connector, &pushed);
     tracing::info!(connector, receipts = pushed.len(), "receipts were pushed");
-    let nobodys = pushed.iter().filter(|pushed| pushed.message.is_none()).count();
+    let nobodys = pushed.iter().filter(|pushed| pushed.of == Of::Nobody).count();
     if nobodys > 0 {
         tracing::warn!(connector, receipts = nobodys, "receipts of ids that we never give are left out");
     }
@@ -117,7 +119,7 @@ impl FromRequestParts<Arc<App>> for Operator {
             _ => None,
         };
         match app.doors.open(&connector, secret) {
-            Ok(()) => Ok(Operator { connector }),
+            Ok(door) => Ok(Operator { connector, door }),
             Err(Refused::Closed) => {
                 Err(Problem::new(Code::NotFound).detail("no receipts of such a connector are taken here"))
             }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::Request;
-use domain::id::MessageId;
 use domain::outcome::{CLOSING_ATTEMPT, Receipt};
 use domain::partition;
 use platform::ownership::clock::unix_now;
@@ -16,6 +15,7 @@ use super::bad_input::Answers;
 use super::gateway::{Answer, Gateway};
 use super::sending;
 use super::settings::{SECRET, settings};
+use crate::receipts::{Of, Pushed};
 
 const PATH: &str = "/receipts/magfa";
 
@@ -228,8 +228,12 @@ async fn not_without_an_acknowledgement() {
 #[tokio::test]
 async fn ids_are_read_as_they_are_written() {
     let ids = |body: Value| -> Vec<Option<i64>> {
-        let read = crate::request::receipts::read(body.to_string().as_bytes()).unwrap();
-        read.iter().map(|pushed| pushed.message.map(MessageId::get)).collect()
+        let read = crate::request::receipts::read(body.to_string().as_bytes(), false).unwrap();
+        let id = |pushed: &Pushed| match &pushed.of {
+            Of::Message(message) => Some(message.get()),
+            Of::OperatorId(_) | Of::Nobody => None,
+        };
+        read.iter().map(id).collect()
     };
     let uids = |uids: &[Value]| uids.iter().map(|uid| json!({"uid": uid, "status": 1})).collect();
     let ours = [json!(i64::MAX), json!("0009000"), json!(256)];
@@ -266,4 +270,33 @@ async fn a_call_of_others_alone_is_a_sign_of_life() {
     assert_eq!((answer.status.as_u16(), answer.body), (200, json!({"receipts": 1})));
     is_heard_of(&gateway, "magfa").await;
     gateway.close().await;
+}
+
+/// Where the connector is set to that; elsewhere `mid` is no field.
+#[tokio::test]
+async fn messages_may_be_named_by_the_operators_own_ids() {
+    let read = |body: Value, mids| crate::request::receipts::read(body.to_string().as_bytes(), mids);
+    let body = json!([
+        {"mid": 134_512_228_059_i64, "status": 1},
+        {"mid": "00AB-7", "status": 2},
+        {"uid": 9_000, "status": 1},
+    ]);
+    let read_of: Vec<Of> = read(body.clone(), true).unwrap().into_iter().map(|pushed| pushed.of).collect();
+    let id = |id: &str| Of::OperatorId(id.into());
+    assert_eq!(read_of, [id("134512228059"), id("ab-7"), Of::id(9_000)]);
+
+    let wrong = |body: Value, mids| format!("{:?}", read(body, mids).unwrap_err());
+    assert!(wrong(body, false).contains("body[0].mid"));
+    for (field, entry) in [
+        ("body[0].mid", json!({"mid": "", "status": 1})),
+        ("body[0].mid", json!({"mid": "a b", "status": 1})),
+        ("body[0].mid", json!({"mid": "9".repeat(65), "status": 1})),
+        ("body[0].mid", json!({"mid": true, "status": 1})),
+        ("body[0].mid", json!({"mid": "7", "uid": 9_000, "status": 1})),
+        ("body[0].uid", json!({"mid": null, "status": 1})),
+        ("body[0].uid", json!({"status": 1})),
+    ] {
+        let said = wrong(json!([entry]), true);
+        assert!(said.contains(field), "{field}: {said}");
+    }
 }

@@ -50,7 +50,9 @@ pub(super) fn settings() -> Settings {
             flush_ms: 5_000,
         },
         receipts: [("magfa", SECRET), ("other", "the-secret-of-another"), ("silent", "")]
-            .map(|(connector, secret)| (connector.to_owned(), PushSettings { secret: secret.into() }))
+            .map(|(connector, secret)| {
+                (connector.to_owned(), PushSettings { secret: secret.into(), by_operator_id: false })
+            })
             .into(),
     }
 }
@@ -79,7 +81,7 @@ fn refused(change: impl FnOnce(&mut Settings)) -> String {
 }
 
 fn push(settings: &mut Settings, secret: &str) {
-    settings.receipts.insert("magfa".into(), PushSettings { secret: secret.into() });
+    settings.receipts.insert("magfa".into(), PushSettings { secret: secret.into(), by_operator_id: false });
 }
 
 #[test]

@@ -68,7 +68,13 @@ pub(super) fn records(
         let of = (asked.partition, asked.chunk, asked.attempt);
         slices.entry(of).or_default().push(MessageReceipt { position: asked.position, receipt, code });
     }
-    let empty = || Receipts { connector: connector.to_owned(), at, polled: true, slices: Vec::new() };
+    let empty = || Receipts {
+        connector: connector.to_owned(),
+        at,
+        polled: true,
+        slices: Vec::new(),
+        named: Vec::new(),
+    };
     let mut records: BTreeMap<i32, Receipts> = BTreeMap::new();
     for ((partition, chunk, attempt), messages) in slices {
         let record = records.entry(partition).or_insert_with(empty);

@@ -101,7 +101,16 @@ fn ownership(settings: &Settings, violations: &mut Violations) {
 /// How sections fit together.
 pub(super) fn together(settings: &Settings, violations: &mut Violations) {
     let Settings {
-        management, shutdown, postgres, kafka, ownership, ingest, billing_consumer, sender, ..
+        management,
+        shutdown,
+        postgres,
+        kafka,
+        ownership,
+        ingest,
+        billing_consumer,
+        sender,
+        dlr_reconciler,
+        ..
     } = settings;
     violations.require(
         management.listen.port() == 0 || management.listen != ingest.listen,
@@ -126,11 +135,23 @@ pub(super) fn together(settings: &Settings, violations: &mut Violations) {
     below("postgres.answer_timeout_ms", waits, ownership.watchdog_ms, "ownership.watchdog_ms");
 
     // A push counts for messages that went by this connector, so another name is a mistake.
-    for connector in ingest.receipts.keys() {
+    for (connector, push) in &ingest.receipts {
         violations.require(
             sender.connectors.contains_key(connector),
             &format!("ingest.receipts.{connector}"),
             "the name of one of sender.connectors",
+        );
+        violations.require(
+            !push.by_operator_id || dlr_reconciler.operator_ids.contains(connector),
+            &format!("ingest.receipts.{connector}.by_operator_id"),
+            "false where dlr_reconciler.operator_ids does not name the connector",
+        );
+    }
+    for connector in &dlr_reconciler.operator_ids {
+        violations.require(
+            sender.connectors.contains_key(connector),
+            "dlr_reconciler.operator_ids",
+            "names of sender.connectors",
         );
     }
 

@@ -58,6 +58,7 @@ async fn journey(installation: &Installation, chunk: &Chunk) {
         at: chunk.created_at,
         polled: true,
         slices: vec![ReceiptSlice { chunk: chunk.id, attempt: 1, messages: vec![receipt] }],
+        named: vec![],
     };
     for (topic, partition, record) in [
         (topics.of(Stage::Submitted, Lane::Bulk), 2, submitted.clone()),

@@ -2,6 +2,7 @@
 
 use super::world::{World, operator, until};
 use domain::status::{MessageState, Status};
+use serde_json::{Value, json};
 use simulator::Settings;
 use simulator::fate::Fate;
 
@@ -125,4 +126,44 @@ async fn a_push_may_come_before_everything_else() {
     world.until_late(&refused).await;
     assert!(!world.states(&taken).await.values().any(MessageState::late_receipt));
     world.end(vec![ingest, reconciler, rest]).await;
+}
+
+/// Nothing names a message to us but the operator's own id, and what was said before its call was
+/// answered is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_the_operators_ids_name() {
+    let settings = [
+        ("DLR_RECONCILER__POLL_SCHEDULE_S", "3600"),
+        ("DLR_RECONCILER__OPERATOR_IDS", "magfa"),
+        ("INGEST__RECEIPTS__MAGFA__BY_OPERATOR_ID", "true"),
+    ];
+    let mut world = World::new(operator(), &settings).await;
+    let process = world.gateway.start("all", "all").await;
+    let api = process.api;
+    // The answers to the calls are late: the operator has the messages, and nobody knows its ids.
+    world.faults(r#"[{"fault":"timeout_after"}]"#);
+    let ids = world.send(api, 30, 2).await;
+    let taken = |world: &World| ids.iter().all(|id| !world.gateway.operator.submissions(*id).is_empty());
+    until("the operator has them all", async || taken(&world)).await;
+    let due = world.by_fate(&ids);
+    let said = ids.iter().map(|id| {
+        let mid = world.gateway.operator.submissions(*id)[0].0;
+        let code = if due[id] == Status::Delivered { 1 } else { 2 };
+        // As a number and as a text.
+        if id % 2 == 0 {
+            json!({"mid": mid, "status": code})
+        } else {
+            json!({"mid": format!("0{mid}"), "status": code})
+        }
+    });
+    let said: Vec<Value> = said.chain([json!({"mid": "nobody", "status": 1})]).collect();
+    for _ in 0..2 {
+        world.push_said(api, &said).await;
+    }
+    assert!(world.states(&ids).await.values().all(|state| !state.status().is_final()));
+    world.faults("[]");
+    world.ended("named by the operator", api, due).await;
+    assert!(!world.states(&ids).await.values().any(MessageState::late_receipt));
+    assert_eq!(world.count("select count(*) from named_receipt").await, 2, "those of nobody");
+    world.end(vec![process]).await;
 }

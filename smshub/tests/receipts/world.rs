@@ -115,10 +115,15 @@ impl World {
     /// Pushes the same of all these messages, as the operator does.
     pub(crate) async fn push(&self, api: SocketAddr, ids: &[i64], code: i16) {
         let body: Vec<Value> = ids.iter().map(|id| json!({"uid": id, "status": code})).collect();
+        self.push_said(api, &body).await;
+    }
+
+    /// The same in whatever words.
+    pub(crate) async fn push_said(&self, api: SocketAddr, body: &[Value]) {
         let request = testkit::http_client().post(format!("http://{api}/receipts/magfa"));
-        let answer = request.header("x-receipt-secret", SECRET).json(&body).send().await.unwrap();
+        let answer = request.header("x-receipt-secret", SECRET).json(body).send().await.unwrap();
         assert_eq!(answer.status(), 200);
-        assert_eq!(answer.json::<Value>().await.unwrap(), json!({"receipts": ids.len()}));
+        assert_eq!(answer.json::<Value>().await.unwrap(), json!({"receipts": body.len()}));
     }
 
     /// What each of these messages is due to end in, all of which the operator took.

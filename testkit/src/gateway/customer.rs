@@ -18,6 +18,11 @@ impl Customer {
         Customer { account, key, client: crate::http_client(), ttl_seconds: None }
     }
 
+    /// Its key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// All that it sends from now on must be handed over within so many seconds.
     #[must_use]
     pub fn with_ttl(self, seconds: u32) -> Self {

@@ -23,10 +23,12 @@ pub(crate) const RECEIPTS: Topic = ("sms.receipts", Stream::Receipts);
 pub(crate) const PARTITION: i32 = 3;
 
 pub(crate) struct World {
-    schema: Schema,
+    pub(crate) schema: Schema,
     schedule: Schedule,
     pub(crate) costs: Costs,
     /// Milliseconds after the chunks were minted.
+    /// The connectors whose ids are kept.
+    pub(crate) operator_ids: BTreeSet<String>,
     now: AtomicI64,
 }
 
@@ -46,7 +48,8 @@ impl World {
             .unwrap();
         }
         let schedule = Schedule::new(&[60, 300], 600).unwrap();
-        World { schema, schedule, costs: Costs::default(), now: AtomicI64::new(0) }
+        let operator_ids = BTreeSet::from(["magfa".to_owned()]);
+        World { schema, schedule, costs: Costs::default(), operator_ids, now: AtomicI64::new(0) }
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -55,7 +58,8 @@ impl World {
 
     pub(crate) fn means(&self) -> Means<'_> {
         let now = MINTED.plus(self.now.load(Ordering::Relaxed));
-        Means { costs: &self.costs, schedule: &self.schedule, now, version: Version::NEWEST }
+        let (costs, schedule, operator_ids) = (&self.costs, &self.schedule, &self.operator_ids);
+        Means { costs, schedule, now, version: Version::NEWEST, operator_ids }
     }
 
     /// Time goes on to so many milliseconds after minting.

@@ -39,7 +39,13 @@ fn a_call_across_partitions_is_a_record_for_each() {
         attempt,
         messages: vec![MessageReceipt { position, receipt, code }],
     };
-    let record = |slices| Receipts { connector: "magfa".into(), at: UnixMillis(7), polled: true, slices };
+    let record = |slices| Receipts {
+        connector: "magfa".into(),
+        at: UnixMillis(7),
+        polled: true,
+        slices,
+        named: vec![],
+    };
     let third = record(vec![
         slice(chunk(1), 1, 0, Receipt::Nothing, 0),
         slice(chunk(1), 2, 1, Receipt::Delivered, 1),

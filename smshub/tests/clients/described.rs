@@ -1,0 +1,38 @@
+//! The description at `/api/schema/` is what the API does: requests made from it, right and
+//! wrong ones, are answered as it says.
+
+use crate::world::{World, run, tool};
+use std::time::Duration;
+use tokio::process::Command;
+
+/// The same requests at every run.
+const SEED: &str = "20261121";
+/// What JSON Schema cannot say: which numbers exist, which sender lines an account has, how many
+/// segments a text takes, how much money there is. All else that a valid request gets is checked.
+const LEFT_OUT: &str = "positive_data_acceptance";
+/// Made for each endpoint and phase.
+const EXAMPLES: &str = "30";
+const LIMIT: Duration = Duration::from_secs(300);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_made_from_the_description_are_answered_as_it_says() {
+    let world = World::new().await;
+    let mut schemathesis = Command::new(tool("python/bin/python"));
+    schemathesis
+        .args(["-m", "schemathesis.cli", "run", &world.schema()])
+        .args(["--header", &format!("Authorization: Bearer {}", world.customer.key())])
+        .args([
+            "--seed",
+            SEED,
+            "--max-examples",
+            EXAMPLES,
+            "--generation-database",
+            "none",
+            "--no-color",
+            "--exclude-checks",
+            LEFT_OUT,
+        ])
+        .current_dir(world.gateway.folder());
+    run(&mut schemathesis, LIMIT).await;
+    world.close().await;
+}
