@@ -7,6 +7,7 @@
 
 pub mod bits;
 pub mod hold;
+pub mod hours;
 pub mod id;
 pub mod invariant;
 pub mod lane;

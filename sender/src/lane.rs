@@ -71,6 +71,10 @@ pub(crate) struct Part {
     pub(crate) flow: Arc<Flow>,
     /// Calls, look-ups and second looks under way.
     pub(crate) under_way: usize,
+    /// Outcomes without a call under way: they are among them.
+    pub(crate) closing: usize,
+    /// When its desk began.
+    pub(crate) began_at: i64,
     /// When the operator may be asked about intents of former holders.
     pub(crate) look_up_at: i64,
     pub(crate) fence: i64,
@@ -245,6 +249,8 @@ impl LaneLoop {
             serial: 0,
             flow: Arc::default(),
             under_way: 0,
+            closing: 0,
+            began_at: i64::MAX,
             look_up_at: 0,
             fence: -1,
             look_again_due: false,
@@ -300,6 +306,9 @@ impl LaneLoop {
         }
         desk.loaded();
         part.desk = Some(desk);
+        // A former holder may have closed messages by what we have not read yet.
+        part.began_at = clock::boot_ms();
+        self.line.courtesy.want();
         // How much it has in the table is not known before it was counted.
         self.counted_at = 0;
         let (serial, flow) = self.records.assign(0, partition, frontier);

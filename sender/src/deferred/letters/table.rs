@@ -112,7 +112,7 @@ fn letter(row: Stored) -> Result<Letter, sqlx::Error> {
                 letter.dead.insert(message.position, dead);
             }
             Why::LookUp => letter.asked_about.add(message.due),
-            Why::Retry | Why::Patience => letter.retried.add(message.due),
+            Why::Retry | Why::Patience | Why::Quiet => letter.retried.add(message.due),
         }
     }
     Ok(letter)
