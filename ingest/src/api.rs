@@ -12,6 +12,7 @@ mod format;
 mod list;
 mod messages;
 mod parameters;
+mod opt_outs;
 mod problems;
 mod query;
 mod receipts;
@@ -53,6 +54,8 @@ fn v1() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(reports::bulk))
         .routes(routes!(balance::read))
         .routes(routes!(transactions::list))
+        .routes(routes!(opt_outs::list, opt_outs::add, opt_outs::remove))
+        .routes(routes!(opt_outs::import::file))
         .routes(routes!(receipts::push))
         .split_for_parts()
 }

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Settings;
 use crate::keys::KeyCache;
+use crate::opt_outs::OptOuts;
 use crate::produce::LaneProducer;
 use crate::receipts::{CALLS_MAX, Doors};
 use crate::reports::Reader;
@@ -34,6 +35,11 @@ pub(crate) struct App {
     pub(crate) ids: Arc<IdSource>,
     pub(crate) standing: Arc<Standing>,
     pub(crate) partitions: i32,
+    /// Who opted out.
+    pub(crate) opt_outs: OptOuts,
+    /// Room for imports of them, and octets of one.
+    pub(crate) imports: Semaphore,
+    pub(crate) import_bytes: u64,
     /// Who may push receipts.
     pub(crate) doors: Doors,
     /// Which operators were heard of.
@@ -65,6 +71,9 @@ impl App {
             ids,
             standing: Arc::clone(&common.standing),
             partitions: common.partitions,
+            opt_outs: OptOuts::new(&settings.opt_outs),
+            imports: Semaphore::new(settings.opt_outs.imports_at_once),
+            import_bytes: settings.opt_outs.import_bytes,
             doors: Doors::new(&settings.receipts),
             heard: Arc::new(Heard::new(common.pools.common().clone())),
             pushes: Semaphore::new(CALLS_MAX),

@@ -49,6 +49,8 @@ pub struct Settings {
     pub keys: KeySettings,
     /// How chunks are handed to Kafka.
     pub produce: ProduceSettings,
+    /// How opt-outs are asked for and imported.
+    pub opt_outs: OptOutSettings,
     /// Operators that push receipts, by the connector's name.
     pub receipts: BTreeMap<String, PushSettings>,
 }
@@ -118,6 +120,21 @@ pub struct KeySettings {
     pub entries: u64,
 }
 
+/// How opt-outs are asked for and imported: section `ingest.opt_outs`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptOutSettings {
+    /// How long it is believed that an account has none, in milliseconds: its first one is refused
+    /// at the door after at most so long. (The sender knows of it within a second.)
+    pub none_ms: u64,
+    /// Accounts without any that are remembered.
+    pub accounts: u64,
+    /// The file of an import, in bytes.
+    pub import_bytes: u64,
+    /// Imports at the same time; above it: 503.
+    pub imports_at_once: usize,
+}
+
 /// How chunks are handed to Kafka: section `ingest.produce`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -170,6 +187,7 @@ impl Settings {
         self.limits.check(violations);
         violations.range("ingest.reports.chunks_max", self.reports.chunks_max, 100..=1_000_000);
         self.keys.check(violations);
+        self.opt_outs.check(violations);
         self.produce.check(&self.limits, kafka, violations);
         for (connector, push) in &self.receipts {
             push.check(connector, violations);
@@ -218,6 +236,15 @@ impl KeySettings {
         violations.range("ingest.keys.known_ms", self.known_ms, 0..=60_000);
         violations.range("ingest.keys.unknown_ms", self.unknown_ms, 0..=60_000);
         violations.range("ingest.keys.entries", self.entries, 100..=10_000_000);
+    }
+}
+
+impl OptOutSettings {
+    fn check(&self, violations: &mut Violations) {
+        violations.range("ingest.opt_outs.none_ms", self.none_ms, 0..=60_000);
+        violations.range("ingest.opt_outs.accounts", self.accounts, 100..=10_000_000);
+        violations.range("ingest.opt_outs.import_bytes", self.import_bytes, 1_024..=1 << 40);
+        violations.range("ingest.opt_outs.imports_at_once", self.imports_at_once, 1..=64);
     }
 }
 

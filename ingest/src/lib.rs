@@ -16,6 +16,7 @@ mod config;
 mod funds;
 pub mod keys;
 pub mod metrics;
+pub mod opt_outs;
 mod prepare;
 mod produce;
 mod receipts;
@@ -40,7 +41,7 @@ use platform::ownership::IdSource;
 use platform::role::Common;
 use tokio::net::{TcpListener, TcpSocket};
 
-pub use config::{ByLane, KeySettings, Limits, ProduceSettings, PushSettings, ReportSettings, Settings};
+pub use config::{ByLane, KeySettings, Limits, OptOutSettings, ProduceSettings, PushSettings, ReportSettings, Settings};
 
 use app::App;
 

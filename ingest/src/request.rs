@@ -9,6 +9,7 @@ pub(crate) mod bulk;
 pub(crate) mod errors;
 pub(crate) mod message;
 mod object;
+pub(crate) mod opt_out;
 mod path;
 pub(crate) mod receipts;
 mod value;

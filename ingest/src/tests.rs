@@ -7,6 +7,7 @@ mod docs;
 mod gateway;
 mod keys;
 mod lists;
+mod opt_outs;
 mod receipts;
 mod reports;
 mod scarcity;

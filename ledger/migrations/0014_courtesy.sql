@@ -30,9 +30,6 @@ create table opt_out_change (
 create index opt_out_change_read on opt_out_change (changed_by, id);
 create index opt_out_change_age on opt_out_change (at);
 
--- Read every second.
-create index campaign_canceled on campaign (canceled_at) where canceled_at is not null;
-
 alter table deferred
     -- All its messages wait for the hours in which advertising is allowed: such rows do not
     -- stand before others that are due.

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{account, audit, config, connector, dead, key, run, send, topics, trace};
+use crate::commands::{account, audit, config, connector, dead, key, opt_out, run, send, topics, trace};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -41,6 +41,7 @@ pub(crate) enum Command {
     Config(config::Args),
     Account(account::Args),
     Key(key::Args),
+    OptOut(opt_out::Args),
     Send(send::Args),
     Dead(dead::Args),
     Connector(connector::Args),

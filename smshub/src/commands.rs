@@ -9,6 +9,7 @@ pub(crate) mod dead;
 pub(crate) mod key;
 mod message;
 mod migrate;
+pub(crate) mod opt_out;
 pub(crate) mod run;
 pub(crate) mod send;
 pub(crate) mod topics;
@@ -46,6 +47,7 @@ async fn dispatch(command: Command, settings: Settings) -> anyhow::Result<ExitCo
         Command::Config(args) => config::run(&args, &settings),
         Command::Account(args) => account::run(&args, &settings).await,
         Command::Key(args) => key::run(&args, &settings).await,
+        Command::OptOut(args) => opt_out::run(&args, &settings).await,
         Command::Send(args) => Box::pin(send::run(args, &settings)).await,
         Command::Dead(args) => dead::run(&args, &settings).await,
         Command::Connector(args) => connector::run(&args, &settings).await,

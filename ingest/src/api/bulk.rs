@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use domain::phone::Msisdn;
 use platform::http::problem::Problem;
 use platform::ownership::clock::unix_now;
 
@@ -49,6 +50,10 @@ pub(super) async fn send(
         prepare::bulk(&body, context)
     });
     let bulk = prepared.await?;
+    let recipients: Vec<Msisdn> = bulk.call.rows.iter().map(|row| row.recipient).collect();
+    let (pool, account) = (app.pools.lane(bulk.call.lane), bulk.call.account);
+    let blocked = app.opt_outs.blocked(pool, account, &bulk.call.line, &recipients).await?;
+    let bulk = bulk.without(&blocked, &app.rules.limits)?;
     let (run, call) = submit(&app, bulk.call, bulk.cuts.clone(), bulk.price).await?;
     drop(room);
 

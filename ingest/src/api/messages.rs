@@ -145,5 +145,8 @@ async fn prepared(app: &App, caller: &Caller, request: Request) -> Result<prepar
     let body = read_json(request, app.rules.limits.message_body_bytes, &app.http).await?;
     let tariff = app.tariffs.current()?;
     let context = Context { rules: &app.rules, caller: &caller.0, tariff: &tariff, now: unix_now() };
-    prepare::message(&body, context)
+    let message = prepare::message(&body, context)?;
+    let (pool, call) = (app.pools.lane(message.call.lane), &message.call);
+    let blocked = app.opt_outs.blocked(pool, call.account, &call.line, &[message.to]).await?;
+    message.unless_blocked(&blocked)
 }

@@ -4,7 +4,7 @@ use platform::config::Violations;
 use platform::http::HttpLimits;
 use platform::kafka::KafkaSettings;
 
-use crate::{ByLane, KeySettings, Limits, ProduceSettings, PushSettings, ReportSettings, Settings};
+use crate::{ByLane, KeySettings, Limits, OptOutSettings, ProduceSettings, PushSettings, ReportSettings, Settings};
 
 /// The secret of connector `magfa`.
 pub(super) const SECRET: &str = "0123456789abcdef!~";
@@ -43,6 +43,7 @@ pub(super) fn settings() -> Settings {
         },
         reports: ReportSettings { chunks_max: 1_000 },
         keys: KeySettings { known_ms: 200, unknown_ms: 200, entries: 1_000 },
+        opt_outs: OptOutSettings { none_ms: 200, accounts: 100, import_bytes: 1 << 20, imports_at_once: 1 },
         produce: ProduceSettings {
             linger_ms: ByLane { express: 2, standard: 5, bulk: 20 },
             queue_bytes: ByLane { express: 1 << 20, standard: 8 << 20, bulk: 16 << 20 },

@@ -114,8 +114,12 @@ async fn cancelled_campaigns_and_lines_of_advertising_are_read() {
         .execute(pool)
         .await
         .unwrap();
-    let insert = "insert into campaign (id, account_id, name, text, canceled_at) overriding system value values
-        (1, 7, '', '', clock_timestamp()), (2, 7, '', '', null), (3, 7, '', '', clock_timestamp() - interval '75 hours')";
+    let insert =
+        "insert into campaign (id, account_id, name, text, line, ttl_seconds, on_error, status, canceled_at)
+        overriding system value values
+        (1, 7, '', '', '100002', 60, 'skip', 'canceled', clock_timestamp()),
+        (2, 7, '', '', '100002', 60, 'skip', 'open', null),
+        (3, 7, '', '', '100002', 60, 'skip', 'canceled', clock_timestamp() - interval '75 hours')";
     sqlx::query(insert).execute(pool).await.unwrap();
     let line = "insert into line (line, advertising) values ('100002', true), ('100003', false)";
     sqlx::query(line).execute(pool).await.unwrap();
@@ -138,7 +142,10 @@ async fn cancelled_campaigns_and_lines_of_advertising_are_read() {
         assert!(!world.courtesy.is_known(read_at, read_at + STALE_AFTER_MS), "it is too old");
     }
     // More than are kept: Postgres is asked.
-    sqlx::query("update campaign set canceled_at = clock_timestamp()").execute(world.pool()).await.unwrap();
+    sqlx::query("update campaign set canceled_at = clock_timestamp(), status = 'canceled'")
+        .execute(world.pool())
+        .await
+        .unwrap();
     world.reader.round().await.unwrap();
     assert!(world.courtesy.rules().are_not_all());
     world.schema.drop().await;
@@ -169,8 +176,10 @@ async fn where_there_is_more_than_is_kept_postgres_is_asked() {
         .execute(world.pool())
         .await
         .unwrap();
-    let canceled = "insert into campaign (id, account_id, name, text, canceled_at) overriding system value
-        values (5, 7, '', '', clock_timestamp())";
+    let canceled = "insert into campaign
+            (id, account_id, name, text, line, ttl_seconds, on_error, status, canceled_at)
+        overriding system value
+        values (5, 7, '', '', '100002', 60, 'skip', 'canceled', clock_timestamp())";
     sqlx::query(canceled).execute(world.pool()).await.unwrap();
     let leaving = |campaign, position| Leaving {
         chunk: Arc::new(chunk(campaign)),
