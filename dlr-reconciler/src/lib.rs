@@ -12,10 +12,12 @@
 //! chunk is not known yet wait in a table, and are matched after each transaction that
 //! makes state rows, at start, and every few seconds.
 //!
-//! Beside the workers: the [`sweep`] ends what no operator answers, and chunks of which
-//! everything is final go to [`history`].
+//! Beside the workers: the [`sweep`] ends what no operator answers, chunks of which
+//! everything is final go to [`history`], and after a time texts and numbers go for good
+//! ([`erasure`]).
 
 mod config;
+mod erasure;
 mod flush;
 mod hand;
 mod history;
@@ -35,10 +37,11 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-pub use config::{HistorySettings, Settings, SweepSettings};
+pub use config::{ErasureSettings, HistorySettings, Settings, SweepSettings};
 
 use anyhow::Context;
 use domain::lane::Lane;
+use erasure::Eraser;
 use hand::{Bounds, Topic};
 use history::Mover;
 use platform::kafka::consumer::Consumer;
@@ -93,12 +96,14 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
     });
     started.push(worker(common, settings, lifecycle, names, Lane::Standard, streams, pending)?);
 
-    // Nobody waits for these two.
+    // Nobody waits for these.
     common.threads.start(Lane::Bulk, || {
         let sweep = sweep(common, settings)?;
         lifecycle.spawn("dlr-reconciler.sweep", Phase::Drain, |stop| sweep.run(stop));
         let mover = mover(common, settings);
         lifecycle.spawn("dlr-reconciler.history", Phase::Drain, |stop| mover.run(stop));
+        let eraser = eraser(common, settings);
+        lifecycle.spawn("dlr-reconciler.erasure", Phase::Drain, |stop| eraser.run(stop));
         anyhow::Ok(())
     })??;
 
@@ -191,6 +196,15 @@ fn mover(common: &Common, settings: &Settings) -> Mover {
         standing: common.standing.clone(),
         settings: settings.history.clone(),
         meters: metrics::HistoryMeters::new(),
+    }
+}
+
+fn eraser(common: &Common, settings: &Settings) -> Eraser {
+    Eraser {
+        pool: common.pools.lane(Lane::Bulk).clone(),
+        standing: common.standing.clone(),
+        settings: settings.erasure.clone(),
+        meters: metrics::ErasureMeters::new(),
     }
 }
 

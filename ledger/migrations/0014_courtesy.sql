@@ -30,6 +30,13 @@ create table opt_out_change (
 create index opt_out_change_read on opt_out_change (changed_by, id);
 create index opt_out_change_age on opt_out_change (at);
 
+-- Below which chunk id history has no texts and numbers any more. One row; whoever erases has
+-- locked it (dlr-reconciler/src/erasure).
+create table erased_below (chunk_id bigint not null);
+insert into erased_below values (0);
+create unique index erased_below_once on erased_below ((true));
+create index parked_to_erase on parked (at) where record <> '';
+
 alter table deferred
     -- All its messages wait for the hours in which advertising is allowed: such rows do not
     -- stand before others that are due.

@@ -1,7 +1,7 @@
 //! Topics and tables of its own, and the role as a process runs it.
 
 use crate::samples;
-use crate::{HistorySettings, Settings, SweepSettings};
+use crate::{ErasureSettings, HistorySettings, Settings, SweepSettings};
 use bytes::Bytes;
 use domain::status::Costs;
 use ledger::audit::Expect;
@@ -84,6 +84,7 @@ impl Rig {
             // Hardly ever: by their ids the messages of these tests should have ended days ago.
             sweep: SweepSettings { every_ms: 600_000, look_chunks: 100, hard_cap_s: 86_400 },
             history: HistorySettings { after_s: 3_600, every_ms: 50, chunks: 3 },
+            erasure: ErasureSettings { after_days: 0, every_ms: 50, chunks: 3 },
         }
     }
 
