@@ -6,4 +6,5 @@
 mod canceled;
 mod opted_out;
 mod quiet;
+mod secrets;
 mod world;
