@@ -41,7 +41,9 @@ use platform::ownership::IdSource;
 use platform::role::Common;
 use tokio::net::{TcpListener, TcpSocket};
 
-pub use config::{ByLane, KeySettings, Limits, OptOutSettings, ProduceSettings, PushSettings, ReportSettings, Settings};
+pub use config::{
+    ByLane, KeySettings, Limits, OptOutSettings, ProduceSettings, PushSettings, ReportSettings, Settings,
+};
 
 use app::App;
 

@@ -11,4 +11,4 @@ mod store;
 
 pub(crate) use check::OptOuts;
 pub use import::{Faulty, Import, Report};
-pub use store::{After, Change, OptOut, add, list, remove};
+pub use store::{Change, OptOut, add, list, remove};

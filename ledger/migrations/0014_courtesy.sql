@@ -3,6 +3,8 @@
 
 -- Recipients that opted out. Owner: ingest/src/opt_outs.
 create table opt_out (
+    -- Lists have the newest first.
+    id         bigint generated always as identity,
     account_id bigint not null references account (id),
     -- E.164 without the plus.
     number     bigint not null,
@@ -11,7 +13,7 @@ create table opt_out (
     created_at timestamptz not null default clock_timestamp(),
     primary key (account_id, number, line)
 );
-create index opt_out_newest on opt_out (account_id, created_at, number, line);
+create index opt_out_newest on opt_out (account_id, id);
 
 -- What changed in it, for as long as messages may be under way that were submitted before:
 -- senders read it, and delete what is older (sender/src/courtesy).

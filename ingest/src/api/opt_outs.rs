@@ -1,7 +1,6 @@
 //! Recipients that opted out.
 
 pub(super) mod import;
-mod parameters;
 
 use std::sync::Arc;
 
@@ -16,7 +15,10 @@ use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::bodies::read_json;
+use super::cursor::Cursors;
 use super::describe::OptOutRequest;
+use super::list::cursor;
+use super::parameters::{Parameters, RawQuery};
 use super::problems::{CostProblems, FindProblems, ReadProblems};
 use super::query::NoQuery;
 use crate::app::App;
@@ -24,7 +26,6 @@ use crate::keys::{Identity, Scope};
 use crate::opt_outs::{self, Change};
 use crate::request::{Errors, Path, opt_out::read};
 use crate::rules::Rules;
-use parameters::{Listing, One, cursor};
 
 /// A recipient that opted out.
 #[derive(Serialize, ToSchema)]
@@ -62,23 +63,31 @@ impl From<&opt_outs::OptOut> for OptOut {
 /// The newest first; of one number where `number` is given.
 #[utoipa::path(
     get, path = "/v1/opt-outs", tag = "opt-outs", operation_id = "listOptOuts",
-    params(Listing),
-    responses((status = 200, description = "A page of them.", body = OptOuts), ReadProblems),
+    params(
+        ("number" = Option<String>, Query, description = "Only those of this number, written as when sending.", example = "09123456789"),
+        ("limit" = Option<u32>, Query, description = "How many at most: 1 to 500, by default 50.", example = 50),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the part before."),
+    ),
+    responses((status = 200, description = "A part of them.", body = OptOuts), ReadProblems),
 )]
 pub(super) async fn list(
     caller: Caller,
     State(app): State<Arc<App>>,
-    request: Request,
+    query: RawQuery,
 ) -> Result<Json<OptOuts>, Problem> {
     caller.require(Scope::Read)?;
-    let asked = parameters::listing(request.uri(), &app.rules)?;
-    let (account, most) = (caller.0.account, asked.limit);
-    let read = app.pools.common().within(async |connection| {
-        opt_outs::list(connection, account, asked.number, asked.after.as_ref(), most).await
-    });
+    let account = caller.0.account;
+    let cursors = Cursors { list: "opt-outs", account };
+    let mut parameters = Parameters::read(&query, &["number", "limit", "cursor"]);
+    let before = cursor(&mut parameters, cursors).map(|[before]| before);
+    let (number, most) = (number(&mut parameters, &app.rules), parameters.limit());
+    parameters.finish()?;
+    let read = app
+        .pools
+        .common()
+        .within(async |connection| opt_outs::list(connection, account, number, before, most).await);
     let page = read.await.map_err(|error| unavailable(&error, "opt-outs cannot be read now"))?;
-    let full = page.len() == usize::try_from(most).unwrap_or(usize::MAX);
-    let next_cursor = page.last().filter(|_| full).map(cursor);
+    let next_cursor = page.last().filter(|_| page.len() == most).map(|last| cursors.write([last.id]));
     Ok(Json(OptOuts { data: page.iter().map(OptOut::from).collect(), next_cursor }))
 }
 
@@ -128,22 +137,29 @@ pub(super) async fn add(
 /// Removes one entry: of the number and this line, or, without `line`, that of all lines.
 #[utoipa::path(
     delete, path = "/v1/opt-outs", tag = "opt-outs", operation_id = "removeOptOut",
-    params(One),
+    params(
+        ("number" = String, Query, description = "The number, written as when sending.", example = "09123456789"),
+        ("line" = Option<String>, Query, description = "The sender line; without it the entry of all lines.", example = "100002"),
+    ),
     responses((status = 204, description = "It is removed."), FindProblems),
 )]
 pub(super) async fn remove(
     caller: Caller,
     State(app): State<Arc<App>>,
-    request: Request,
+    query: RawQuery,
 ) -> Result<StatusCode, Problem> {
     caller.require(Scope::Send)?;
-    let mut errors = Errors::default();
-    let One { number, line } = parameters::one(request.uri(), &mut errors);
+    let mut parameters = Parameters::read(&query, &["number", "line"]);
+    let number = number(&mut parameters, &app.rules);
     // A line that the account has no more may stand in an entry.
-    let number = number.and_then(|number| recipient_of(&app.rules, &number, &mut errors));
-    errors.into_result()?;
+    let line = parameters.text("line").unwrap_or_default();
+    if parameters.text("number").is_none() {
+        parameters.fault("number", FieldCode::Required, "this parameter is required");
+    }
+    parameters.finish()?;
+    // Whatever is missing has been noted.
     let number = number.ok_or_else(|| Problem::new(Code::InternalError))?;
-    let (account, change) = (caller.0.account, (number, line.unwrap_or_default()));
+    let (account, change) = (caller.0.account, (number, line));
     let removed = app.pools.common().within(async |connection| {
         opt_outs::remove(connection, account, std::slice::from_ref(&change)).await
     });
@@ -163,29 +179,33 @@ fn change(
     line: Option<&str>,
     errors: &mut Errors,
 ) -> Result<Change, Problem> {
-    let number = number.and_then(|number| recipient_of(&app.rules, number, errors));
-    let line = line.map(|line| one_of_lines(line, caller, errors));
+    let number = number.and_then(|number| recipient(app, number, errors));
+    let line = line.map(|line| known_line(line, caller)).transpose().map_err(|(code, detail)| {
+        errors.add(&Path::Field(&Path::Root, "line"), code, detail);
+    });
     std::mem::take(errors).into_result()?;
     // Whatever is missing has been noted.
     let number = number.ok_or_else(|| Problem::new(Code::InternalError))?;
-    Ok((number, line.flatten().unwrap_or_default()))
+    Ok((number, line.ok().flatten().unwrap_or_default()))
 }
 
-fn recipient_of(rules: &Rules, number: &str, errors: &mut Errors) -> Option<Msisdn> {
-    let noted = |errors: &mut Errors, code: FieldCode, detail| {
-        errors.add(&Path::Field(&Path::Root, "number"), code, detail);
-    };
-    rules.recipient(number).map_err(|fault| noted(errors, fault.code, fault.detail)).ok()
+fn recipient(app: &App, number: &str, errors: &mut Errors) -> Option<Msisdn> {
+    let number = app.rules.recipient(number);
+    number.map_err(|fault| errors.add(&Path::Field(&Path::Root, "number"), fault.code, fault.detail)).ok()
 }
 
-/// The line, which the account has.
-fn one_of_lines(line: &str, caller: &Identity, errors: &mut Errors) -> Option<String> {
+/// The parameter `number`.
+fn number(parameters: &mut Parameters, rules: &Rules) -> Option<Msisdn> {
+    parameters.of("number", |number| {
+        rules.recipient(number).map_err(|fault| (fault.code, fault.detail.into_owned()))
+    })
+}
+
+/// The line, which the account must have.
+fn known_line(line: &str, caller: &Identity) -> Result<String, (FieldCode, String)> {
     let known = caller.lines.iter().find(|known| *known == line).cloned();
-    if known.is_none() {
-        let detail = "expected one of the sender lines of the account";
-        errors.add(&Path::Field(&Path::Root, "line"), FieldCode::FromNotAllowed, detail);
-    }
-    known
+    let detail = || "expected one of the sender lines of the account".to_owned();
+    known.ok_or_else(|| (FieldCode::FromNotAllowed, detail()))
 }
 
 fn unavailable(error: &sqlx::Error, detail: &'static str) -> Problem {

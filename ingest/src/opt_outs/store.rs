@@ -8,6 +8,8 @@ use std::collections::HashSet;
 /// A recipient that opted out.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct OptOut {
+    /// The place of the entry in the list: the newer, the higher.
+    pub id: i64,
     /// E.164 digits.
     pub number: i64,
     /// The sender line; empty: of all lines of the account.
@@ -18,17 +20,6 @@ pub struct OptOut {
 
 /// One that is added or removed: number and line, empty for all lines.
 pub type Change = (Msisdn, String);
-
-/// Behind which entry a page begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct After {
-    /// Its time, in microseconds since 1970.
-    pub at_us: i64,
-    /// Its number.
-    pub number: i64,
-    /// Its line.
-    pub line: String,
-}
 
 /// Adds what is not there yet, and returns how many that were. What is committed is heard of by
 /// senders within a second.
@@ -88,7 +79,8 @@ pub async fn remove(
     Ok(removed.unsigned_abs())
 }
 
-/// An account's opt-outs, the newest first, at most `most`: behind an entry, of one number.
+/// An account's opt-outs, the newest first, at most `most`: those before an entry in the list, and
+/// those of one number.
 ///
 /// # Errors
 /// Postgres.
@@ -96,22 +88,18 @@ pub async fn list(
     connection: &mut PgConnection,
     account: i64,
     number: Option<Msisdn>,
-    after: Option<&After>,
-    most: u32,
+    before: Option<i64>,
+    most: usize,
 ) -> Result<Vec<OptOut>, sqlx::Error> {
     sqlx::query_as(
-        "select number, line, created_at from opt_out
-         where account_id = $1 and ($2::bigint is null or number = $2)
-           and ($3::bigint is null or (created_at, number, line) <
-                (timestamptz 'epoch' + $3 * interval '1 microsecond', $4, $5))
-         order by created_at desc, number desc, line desc limit $6",
+        "select id, number, line, created_at from opt_out
+         where account_id = $1 and ($2::bigint is null or number = $2) and ($3::bigint is null or id < $3)
+         order by id desc limit $4",
     )
     .bind(account)
     .bind(number.map(stored))
-    .bind(after.map(|after| after.at_us))
-    .bind(after.map(|after| after.number))
-    .bind(after.map(|after| after.line.as_str()))
-    .bind(i64::from(most))
+    .bind(before)
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await
 }

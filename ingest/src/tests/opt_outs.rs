@@ -161,8 +161,8 @@ async fn everything_wrong_is_named() {
     let listing = gateway.get("/v1/opt-outs?limit=501&cursor=x&form=1").await;
     let expected = [
         "form unknown_field: known are number, limit, cursor",
+        "cursor wrong_type: expected a next_cursor of this list",
         "limit out_of_range: expected 1 to 500",
-        "cursor out_of_range: expected the next_cursor of a page",
     ];
     assert_eq!(listing.lines()[1..], expected);
     assert_eq!(delete(&gateway, "").await.lines()[1..], ["number required: this parameter is required"]);

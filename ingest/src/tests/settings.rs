@@ -4,7 +4,9 @@ use platform::config::Violations;
 use platform::http::HttpLimits;
 use platform::kafka::KafkaSettings;
 
-use crate::{ByLane, KeySettings, Limits, OptOutSettings, ProduceSettings, PushSettings, ReportSettings, Settings};
+use crate::{
+    ByLane, KeySettings, Limits, OptOutSettings, ProduceSettings, PushSettings, ReportSettings, Settings,
+};
 
 /// The secret of connector `magfa`.
 pub(super) const SECRET: &str = "0123456789abcdef!~";

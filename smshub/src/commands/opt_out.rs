@@ -5,7 +5,7 @@ use crate::settings::Settings;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use domain::phone::{Msisdn, Served};
-use ingest::opt_outs::{self, After, Import};
+use ingest::opt_outs::{self, Import};
 use sqlx::PgConnection;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
@@ -170,16 +170,15 @@ async fn store(
 
 async fn list(connection: &mut PgConnection, account: i64) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout());
-    let (mut after, most) = (None, u32::try_from(BATCH)?);
+    let mut before = None;
     loop {
-        let page = opt_outs::list(connection, account, None, after.as_ref(), most).await?;
+        let page = opt_outs::list(connection, account, None, before, BATCH).await?;
         for one in &page {
             let line = if one.line.is_empty() { "*" } else { &one.line };
             let since = one.created_at.format("%Y-%m-%d %H:%M:%S UTC");
             writeln!(out, "+{}  {line}  since {since}", one.number)?;
         }
         let Some(last) = page.last().filter(|_| page.len() == BATCH) else { return Ok(out.flush()?) };
-        let at_us = last.created_at.timestamp_micros();
-        after = Some(After { at_us, number: last.number, line: last.line.clone() });
+        before = Some(last.id);
     }
 }

@@ -9,28 +9,17 @@ use axum::http::{HeaderMap, header};
 use platform::http::Pieces;
 use platform::http::problem::{Code, FieldCode, Problem};
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::super::auth::Caller;
+use super::super::parameters::{Parameters, RawQuery};
 use super::super::problems::ImportProblems;
-use super::{one_of_lines, parameters};
 use crate::app::App;
 use crate::keys::Scope;
 use crate::opt_outs::{self, Change, Import, Report};
-use crate::request::Errors;
 
 /// Rows in one transaction at most.
 const BATCH: usize = 1_000;
-
-/// How a file is imported.
-#[derive(Debug, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "describes what is read")]
-pub(in crate::api) struct ImportFile {
-    /// The sender line of rows that name none; without it they opt out of all lines.
-    #[param(example = "100002")]
-    line: Option<String>,
-}
 
 /// What became of the rows of a file.
 #[derive(Serialize, ToSchema)]
@@ -67,7 +56,7 @@ pub(in crate::api) struct RowProblem {
 /// breaks, send it again; what is stored already stays as it is.
 #[utoipa::path(
     post, path = "/v1/opt-outs/import", tag = "opt-outs", operation_id = "importOptOuts",
-    params(ImportFile),
+    params(("line" = Option<String>, Query, description = "The sender line of rows that name none; without it they opt out of all lines.", example = "100002")),
     request_body(
         content((String = "text/csv", example = "number\n09123456789\n"), (String = "text/plain")),
         description = "At most 1 GiB by default."
@@ -77,13 +66,13 @@ pub(in crate::api) struct RowProblem {
 pub(in crate::api) async fn file(
     caller: Caller,
     State(app): State<Arc<App>>,
+    query: RawQuery,
     request: Request,
 ) -> Result<Json<Imported>, Problem> {
     caller.require(Scope::Send)?;
-    let mut errors = Errors::default();
-    let [line] = parameters::read(request.uri(), ["line"], &mut errors);
-    let line = line.and_then(|line| one_of_lines(&line, &caller.0, &mut errors)).unwrap_or_default();
-    errors.into_result()?;
+    let mut parameters = Parameters::read(&query, &["line"]);
+    let line = parameters.of("line", |line| super::known_line(line, &caller.0)).unwrap_or_default();
+    parameters.finish()?;
     is_list(request.headers())?;
     let full = |_| Problem::new(Code::Overloaded).detail("too many imports at once; nothing was taken");
     let _room = app.imports.try_acquire().map_err(full)?;
