@@ -8,6 +8,7 @@ use crate::desk::{Came, Desk, Paid, Stand};
 use crate::metrics::Meters;
 use crate::poll::Held;
 use crate::scan::Scan;
+use crate::store::Stored;
 use crate::take::{Began, Reader};
 use bytes::Bytes;
 use domain::lane::Lane;
@@ -83,24 +84,6 @@ pub(crate) struct Part {
     /// What it has in the table `deferred`.
     pub(crate) stock: Stock,
     pub(crate) drained: Option<oneshot::Sender<()>>,
-}
-
-/// Positions as they are stored.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Stored {
-    pub(crate) frontier: i64,
-    pub(crate) last_source: i64,
-    pub(crate) point: i64,
-}
-
-impl Stored {
-    /// What these positions of a partition say of the two topics, and the epoch they are of.
-    pub(crate) fn of(positions: &[Position], billed: &str, attempts: &str) -> Option<(Self, i64)> {
-        let find = |topic: &str| positions.iter().find(|position| position.topic == topic);
-        let (billed, attempts) = (find(billed)?, find(attempts)?);
-        let (frontier, last_source) = (billed.next_offset, billed.last_source);
-        Some((Stored { frontier, last_source, point: attempts.next_offset }, billed.epoch))
-    }
 }
 
 /// Everything one lane's sending needs and holds.
