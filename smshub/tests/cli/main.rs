@@ -5,6 +5,7 @@ mod account;
 mod audit;
 mod config;
 mod dead;
+mod opt_out;
 mod records;
 mod send;
 mod support;
