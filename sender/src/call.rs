@@ -148,10 +148,14 @@ impl Line {
             connector.unused();
             return Err(NotMade::NotHeld);
         }
-        // Kafka may have taken its time: what is late by now is not sent any more, and expires.
+        // Kafka may have taken its time: what is late by now is not sent any more, and expires;
+        // who opted out meanwhile is not written to.
         let now = self.standing.database_now();
-        let (late, in_time): (Vec<_>, Vec<_>) =
-            messages.iter().copied().partition(|message| message.chunk.send_by <= now);
+        let (late, in_time): (Vec<_>, Vec<_>) = {
+            let rules = self.courtesy.rules();
+            let refused = |message: &Leaving| rules.refuse(&message.chunk, message.position);
+            messages.iter().copied().partition(|message| message.chunk.send_by <= now || refused(message))
+        };
         let outgoing: Vec<Outgoing<'_>> = in_time.iter().copied().filter_map(outgoing).collect();
         let sent = if outgoing.is_empty() {
             connector.unused();

@@ -84,8 +84,10 @@ impl Reader {
     pub(super) async fn round(&mut self) -> Result<(), sqlx::Error> {
         let began = clock::boot_ms();
         if began - self.tidied_at >= TIDY_EVERY_MS {
-            self.tidy().await?;
-            self.tidied_at = began;
+            // An import that is too old now is much at once: it goes on with the next round.
+            if !self.tidy().await? {
+                self.tidied_at = began;
+            }
         }
         let most = self.courtesy.rules().bounds().canceled.saturating_add(1);
         let read = async |connection: &mut sqlx::PgConnection| {
@@ -135,17 +137,17 @@ impl Reader {
         }
     }
 
-    /// Deletes and forgets what is old. Where there was too much, and is not any more, all is
-    /// read from the beginning.
-    pub(super) async fn tidy(&mut self) -> Result<(), sqlx::Error> {
-        let oldest = self.pool.within(async |connection| store::delete_old(connection).await).await?;
+    /// Deletes and forgets what is old; returns whether there is more of it. Where there was too
+    /// much, and is not any more, all is read from the beginning.
+    pub(super) async fn tidy(&mut self) -> Result<bool, sqlx::Error> {
+        let (oldest, more) = self.pool.within(async |connection| store::delete_old(connection).await).await?;
         let (overflow, bounds) = {
             let mut rules = self.courtesy.change();
             rules.forget_before(oldest);
             (rules.opt_outs_overflow(), rules.bounds())
         };
         if !overflow {
-            return Ok(());
+            return Ok(more);
         }
         // A little below the bound: not at each change one or the other.
         let most = bounds.opt_outs / 10 * 9;
@@ -156,6 +158,6 @@ impl Reader {
             self.courtesy.change().renew(anew);
             self.place = Place::before(running);
         }
-        Ok(())
+        Ok(more)
     }
 }

@@ -65,6 +65,12 @@ impl Rules {
         messages.iter().filter(is_out).collect()
     }
 
+    /// Whether a message is not to be sent any more.
+    pub(crate) fn refuse(&self, chunk: &Chunk, position: u8) -> bool {
+        let message = [position].into_iter().collect();
+        self.is_canceled(chunk.campaign) || !self.opted_out(chunk, message).is_empty()
+    }
+
     /// Until when messages of this line wait, where they do at `now`.
     pub(crate) fn quiet_until(&self, line: &str, now: UnixMillis) -> Option<UnixMillis> {
         let quiet_until = self.hours?.closed_until(now)?;

@@ -71,9 +71,10 @@ pub(super) async fn are_at_most(connection: &mut PgConnection, most: usize) -> R
     Ok(counted <= most)
 }
 
-/// Deletes changes that do not matter any more, and returns the oldest that is left.
-pub(super) async fn delete_old(connection: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query(
+/// Deletes changes that do not matter any more. Returns the oldest that is left, and whether there
+/// are more to delete.
+pub(super) async fn delete_old(connection: &mut PgConnection) -> Result<(Option<i64>, bool), sqlx::Error> {
+    let deleted = sqlx::query(
         "delete from opt_out_change where id in
              (select id from opt_out_change where at < clock_timestamp() - $1 * interval '1 hour'
               order by at limit $2 for update skip locked)",
@@ -82,7 +83,8 @@ pub(super) async fn delete_old(connection: &mut PgConnection) -> Result<Option<i
     .bind(DELETED_MAX)
     .execute(&mut *connection)
     .await?;
-    sqlx::query_scalar("select min(id) from opt_out_change").fetch_one(connection).await
+    let oldest = sqlx::query_scalar("select min(id) from opt_out_change").fetch_one(connection).await?;
+    Ok((oldest, i64::try_from(deleted.rows_affected()).is_ok_and(|deleted| deleted >= DELETED_MAX)))
 }
 
 /// The campaigns that were cancelled of late, at most `most`.
