@@ -1,5 +1,6 @@
 //! Settings of the reconciler.
 
+use crate::erasure::KEPT_DAYS_MIN;
 use crate::schedule::Schedule;
 use domain::lane::Lane;
 use domain::status::Costs;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub history: HistorySettings,
     /// How customers' endpoints are told what became of messages.
     pub webhooks: WebhookDelivery,
+    /// When texts and numbers are erased.
+    pub erasure: ErasureSettings,
 }
 
 /// How what nobody answers comes to an end.
@@ -122,6 +125,18 @@ pub struct WebhookDelivery {
     pub tidy_every_ms: u64,
 }
 
+/// When texts and numbers are erased.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErasureSettings {
+    /// How many days after they were submitted; 0: never.
+    pub after_days: u32,
+    /// How often is looked for what is old enough, in milliseconds.
+    pub every_ms: u64,
+    /// Chunks that are erased together, at most.
+    pub chunks: u32,
+}
+
 impl Settings {
     /// Collects what is out of range.
     pub fn check(&self, violations: &mut Violations) {
@@ -147,6 +162,11 @@ impl Settings {
         range("history.after_s", self.history.after_s.into(), 0, 30 * 86_400);
         range("history.every_ms", self.history.every_ms, 20, 600_000);
         range("history.chunks", self.history.chunks.into(), 1, 2_000);
+        let days = u64::from(self.erasure.after_days);
+        let least = if days == 0 { 0 } else { u64::from(KEPT_DAYS_MIN.unsigned_abs()) };
+        range("erasure.after_days", days, least, 36_500);
+        range("erasure.every_ms", self.erasure.every_ms, 20, 3_600_000);
+        range("erasure.chunks", self.erasure.chunks.into(), 1, 2_000);
         self.webhooks.check(violations);
         violations.range(
             "dlr_reconciler.chunks_per_transaction",

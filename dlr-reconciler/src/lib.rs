@@ -13,10 +13,11 @@
 //! makes state rows, at start, and every few seconds.
 //!
 //! Beside the workers: the [`sweep`] ends what no operator answers, chunks of which everything
-//! is final go to [`history`], and customers' endpoints are told what became of their messages
-//! ([`webhooks`]).
+//! is final go to [`history`], customers' endpoints are told what became of their messages
+//! ([`webhooks`]), and after a time texts and numbers go for good ([`erasure`]).
 
 mod config;
+mod erasure;
 mod flush;
 mod hand;
 mod history;
@@ -37,10 +38,11 @@ mod sweep;
 mod tests;
 mod webhooks;
 
-pub use config::{HistorySettings, Settings, SweepSettings, WebhookDelivery};
+pub use config::{ErasureSettings, HistorySettings, Settings, SweepSettings, WebhookDelivery};
 
 use anyhow::Context;
 use domain::lane::Lane;
+use erasure::Eraser;
 use hand::{Bounds, Topic};
 use history::Mover;
 use platform::kafka::consumer::Consumer;
@@ -120,6 +122,8 @@ pub fn start(
         let deliverer = deliverer(common, settings, webhooks)?;
         let standing = common.standing.clone();
         lifecycle.spawn("dlr-reconciler.webhooks", Phase::Drain, |stop| deliverer.run(standing, stop));
+        let eraser = eraser(common, settings);
+        lifecycle.spawn("dlr-reconciler.erasure", Phase::Drain, |stop| eraser.run(stop));
         anyhow::Ok(())
     })??;
 
@@ -223,6 +227,15 @@ fn deliverer(common: &Common, settings: &Settings, webhooks: Webhooks<'_>) -> an
         settings: settings.webhooks.clone(),
         meters: metrics::WebhookMeters::new(),
     }))
+}
+
+fn eraser(common: &Common, settings: &Settings) -> Eraser {
+    Eraser {
+        pool: common.pools.lane(Lane::Bulk).clone(),
+        standing: common.standing.clone(),
+        settings: settings.erasure.clone(),
+        meters: metrics::ErasureMeters::new(),
+    }
 }
 
 const fn lane_names(lane: Lane) -> Names {

@@ -38,6 +38,30 @@ const SEEN_BEHIND: &str = "smshub_dlr_reconciler_seen_behind_seconds";
 const MOVED: &str = "smshub_dlr_reconciler_moved_chunks_total";
 const MOVES_FAILED: &str = "smshub_dlr_reconciler_moves_failed_total";
 
+const ERASED: &str = "smshub_dlr_reconciler_erased_chunks_total";
+const ERASURES_FAILED: &str = "smshub_dlr_reconciler_erasures_failed_total";
+const ERASURE_BEHIND: &str = "smshub_dlr_reconciler_erasure_behind_seconds";
+
+/// The meters of erasing.
+pub(crate) struct ErasureMeters {
+    /// Chunks whose texts and numbers were erased.
+    pub(crate) erased: Counter,
+    /// Batches that failed.
+    pub(crate) failed: Counter,
+    /// How much older than allowed the eldest that is left may be.
+    pub(crate) behind: Gauge,
+}
+
+impl ErasureMeters {
+    pub(crate) fn new() -> Self {
+        ErasureMeters {
+            erased: counter!(ERASED),
+            failed: counter!(ERASURES_FAILED),
+            behind: gauge!(ERASURE_BEHIND),
+        }
+    }
+}
+
 /// The meters of the sweep.
 pub(crate) struct SweepMeters {
     stored: Meters,
@@ -207,5 +231,8 @@ pub(crate) fn describe() {
     describe_counter!(SWEEPS_FAILED, "Rounds of the sweep that failed, tried again");
     describe_gauge!(SEEN_BEHIND, Unit::Seconds, "Age of what the sweep has seen of everything");
     describe_counter!(MOVED, "Finished chunks that went to history");
+    describe_counter!(ERASED, "Chunks whose texts and numbers were erased");
+    describe_counter!(ERASURES_FAILED, "Batches of erasing that failed, tried again");
+    describe_gauge!(ERASURE_BEHIND, Unit::Seconds, "How much older than it may be what is not erased yet is");
     describe_counter!(MOVES_FAILED, "Rounds of moving to history that failed, tried again");
 }

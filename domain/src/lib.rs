@@ -8,6 +8,7 @@
 pub mod bits;
 pub mod funds;
 pub mod hold;
+pub mod hours;
 pub mod id;
 pub mod invariant;
 pub mod lane;

@@ -46,6 +46,9 @@ pub enum PhoneError {
 }
 
 impl Msisdn {
+    /// In the place of a number that was erased. Nobody can have it.
+    pub const ERASED: Msisdn = Msisdn(CANONICAL_MIN);
+
     /// Reads a number as a customer wrote it: national (of the first served country) or
     /// international with `+`, the international prefix, or, for the first served
     /// country, nothing before its code. Digits may be ASCII, Persian or Arabic-Indic;

@@ -14,6 +14,7 @@ mod format;
 mod idempotency;
 mod list;
 mod messages;
+mod opt_outs;
 mod parameters;
 mod problems;
 mod query;
@@ -63,6 +64,8 @@ fn v1() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(reports::bulk))
         .routes(routes!(balance::read))
         .routes(routes!(transactions::list))
+        .routes(routes!(opt_outs::list, opt_outs::add, opt_outs::remove))
+        .routes(routes!(opt_outs::import::file))
         .routes(routes!(receipts::push))
         .routes(routes!(charges::charge))
         .routes(routes!(admin::accounts::list, admin::accounts::create))

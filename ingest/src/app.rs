@@ -20,6 +20,7 @@ use crate::config::Settings;
 use crate::funds::Funds;
 use crate::idempotency::Idempotency;
 use crate::keys::KeyCache;
+use crate::opt_outs::OptOuts;
 use crate::produce::LaneProducer;
 use crate::rates::Rates;
 use crate::receipts::{CALLS_MAX, Doors};
@@ -45,6 +46,11 @@ pub(crate) struct App {
     pub(crate) ids: Arc<IdSource>,
     pub(crate) standing: Arc<Standing>,
     pub(crate) partitions: i32,
+    /// Who opted out.
+    pub(crate) opt_outs: OptOuts,
+    /// Room for imports of them, and octets of one.
+    pub(crate) imports: Semaphore,
+    pub(crate) import_bytes: u64,
     /// Who may push receipts.
     pub(crate) doors: Doors,
     /// Which operators were heard of.
@@ -88,6 +94,9 @@ impl App {
             ids,
             standing: Arc::clone(&common.standing),
             partitions: common.partitions,
+            opt_outs: OptOuts::new(&settings.opt_outs),
+            imports: Semaphore::new(settings.opt_outs.imports_at_once),
+            import_bytes: settings.opt_outs.import_bytes,
             doors: Doors::new(&settings.receipts),
             heard: Arc::new(Heard::new(common.pools.common().clone())),
             pushes: Semaphore::new(CALLS_MAX),

@@ -62,6 +62,8 @@ pub struct Settings {
     pub produce: ProduceSettings,
     /// The endpoints of the old gateway.
     pub legacy: LegacySettings,
+    /// How opt-outs are asked for and imported.
+    pub opt_outs: OptOutSettings,
     /// Operators that push receipts, by the connector's name.
     pub receipts: BTreeMap<String, PushSettings>,
     /// Webhook endpoints of customers.
@@ -188,6 +190,21 @@ pub struct FundsSettings {
     pub behind_ms: ByLane<u64>,
 }
 
+/// How opt-outs are asked for and imported: section `ingest.opt_outs`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptOutSettings {
+    /// How long it is believed that an account has none, in milliseconds: its first one is refused
+    /// at the door after at most so long. (The sender knows of it within a second.)
+    pub none_ms: u64,
+    /// Accounts without any that are remembered.
+    pub accounts: u64,
+    /// The file of an import, in bytes.
+    pub import_bytes: u64,
+    /// Imports at the same time; above it: 503.
+    pub imports_at_once: usize,
+}
+
 /// How chunks are handed to Kafka: section `ingest.produce`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -244,6 +261,7 @@ impl Settings {
         violations.range("ingest.legacy.utc_offset_minutes", self.legacy.utc_offset_minutes, -720..=840);
         self.funds.check(violations);
         self.idempotency.check(violations);
+        self.opt_outs.check(violations);
         self.produce.check(&self.limits, kafka, violations);
         self.webhooks.check(violations);
         for (connector, push) in &self.receipts {
@@ -324,6 +342,15 @@ impl FundsSettings {
             let key = format!("ingest.funds.behind_ms.{lane}");
             violations.range(&key, self.behind_ms.of(lane), 500..=86_400_000);
         }
+    }
+}
+
+impl OptOutSettings {
+    fn check(&self, violations: &mut Violations) {
+        violations.range("ingest.opt_outs.none_ms", self.none_ms, 0..=60_000);
+        violations.range("ingest.opt_outs.accounts", self.accounts, 100..=10_000_000);
+        violations.range("ingest.opt_outs.import_bytes", self.import_bytes, 1_024..=1 << 40);
+        violations.range("ingest.opt_outs.imports_at_once", self.imports_at_once, 1..=64);
     }
 }
 

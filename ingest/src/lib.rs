@@ -21,6 +21,7 @@ mod idempotency;
 pub mod keys;
 mod legacy;
 pub mod metrics;
+pub mod opt_outs;
 mod prepare;
 mod produce;
 mod rates;
@@ -49,8 +50,8 @@ use platform::webhook::WebhookSettings;
 use tokio::net::{TcpListener, TcpSocket};
 
 pub use config::{
-    ByLane, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits, ProduceSettings,
-    PushSettings, RateSettings, ReportSettings, Settings,
+    ByLane, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits, OptOutSettings,
+    ProduceSettings, PushSettings, RateSettings, ReportSettings, Settings,
 };
 pub use webhooks::WebhookLimits;
 

@@ -59,6 +59,11 @@ impl Context<'_> {
     }
 }
 
+/// What is wrong with a recipient that opted out.
+pub(crate) fn opted_out() -> Fault {
+    Fault { code: FieldCode::RecipientBlocked, detail: "the recipient opted out".into() }
+}
+
 /// The value, or a note of what is wrong with the field.
 fn note<T>(checked: Result<T, Fault>, field: &str, errors: &mut Errors) -> Option<T> {
     checked.map_err(|fault| errors.add(&Path::Field(&Path::Root, field), fault.code, fault.detail)).ok()

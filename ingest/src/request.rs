@@ -12,6 +12,7 @@ pub(crate) mod errors;
 mod kinds;
 pub(crate) mod message;
 mod object;
+pub(crate) mod opt_out;
 mod path;
 pub(crate) mod receipts;
 mod value;

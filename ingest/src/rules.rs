@@ -26,7 +26,7 @@ pub(crate) struct Measured {
 
 /// The rules of this installation.
 pub(crate) struct Rules {
-    served: Served,
+    pub(crate) served: Served,
     pub(crate) limits: Limits,
 }
 

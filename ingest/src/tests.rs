@@ -11,6 +11,7 @@ mod idempotency;
 mod keys;
 mod legacy;
 mod lists;
+mod opt_outs;
 mod rates;
 mod receipts;
 mod reports;

@@ -2,6 +2,7 @@
 
 use crate::attempts::{Broken, Generation, Writer};
 use crate::connector::Connector;
+use crate::courtesy::{Courtesy, Refused, ask};
 use crate::desk::Leaving;
 use crate::gate::Signal;
 use crate::magfa::{Class, LookUp, Magfa, Outgoing, Sent};
@@ -9,6 +10,7 @@ use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::outcome::Outcome;
 use platform::ownership::{Lease, Standing, clock};
+use platform::postgres::Pool;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +41,9 @@ pub(crate) struct Line {
     /// looked up and polled there, and nowhere else.
     pub(crate) others: BTreeMap<String, Link>,
     pub(crate) standing: Arc<Standing>,
+    /// What is asked before an intent, and where more is than is kept in memory.
+    pub(crate) courtesy: Arc<Courtesy>,
+    pub(crate) pool: Pool,
     /// When the operator was last heard of, for the sweep.
     pub(crate) heard: Arc<platform::heard::Heard>,
     pub(crate) writer: Arc<Writer>,
@@ -67,12 +72,22 @@ pub(crate) enum Ended {
     NoAnswer(Leaving),
     /// The operator, or the hold, was not ready for the question: it does not count.
     AskLater(Leaving),
-    /// The hold on the partition was over before the bytes went out.
+    /// The hold on the partition was over before the bytes went out, or it was not known whether
+    /// they may.
     NotHeld(Vec<Leaving>),
     /// The hold is over for good: whoever holds the partition sees to it.
     Over,
     /// The producer broke: the partition starts over.
     Broken,
+}
+
+/// What became of a message: outcome, the operator's code, its id there.
+type Said<'a> = (&'a Leaving, (Outcome, i16, String));
+
+/// Why no bytes went out.
+enum NotMade {
+    Broken(Broken),
+    NotHeld,
 }
 
 impl Line {
@@ -91,23 +106,56 @@ impl Line {
         others.fold(self.route.magfa.call_timeout(), Duration::max)
     }
 
-    /// Makes a call.
-    pub(crate) async fn call(&self, hold: &Hold, messages: Vec<Leaving>) -> Ended {
+    /// Makes a call. What Postgres, where it is to be asked, says is not to be sent is left out of
+    /// it and ends.
+    pub(crate) async fn call(&self, hold: &Hold, messages: Vec<Leaving>, asks: bool) -> Ended {
         let connector = &self.route.connector;
-        let intent = AttemptKind::Intent { connector: connector.name.clone(), slices: intents(&messages) };
+        let refused = match if asks { ask(&self.pool, &messages).await } else { Ok(Refused::new()) } {
+            Ok(refused) => refused,
+            Err(error) => {
+                tracing::warn!(%error, "it cannot be asked who opted out: a call waits");
+                connector.unused();
+                return Ended::NotHeld(messages);
+            }
+        };
+        let why = |message: &Leaving| refused.get(&(message.chunk.id, message.position)).copied();
+        let may_go: Vec<&Leaving> = messages.iter().filter(|message| why(message).is_none()).collect();
+        let sent = match self.attempt(hold, &may_go).await {
+            Ok(sent) => sent,
+            Err(NotMade::Broken(error)) => return broken(&error),
+            Err(NotMade::NotHeld) => return Ended::NotHeld(messages),
+        };
+        let refused = messages
+            .iter()
+            .filter_map(|message| Some((message, (Outcome::Refused(why(message)?), 0, String::new()))));
+        self.write(hold, &connector.name, sent.into_iter().chain(refused).collect()).await
+    }
+
+    /// Intent, last check, and the bytes. Returns what became of each message.
+    async fn attempt<'a>(&self, hold: &Hold, messages: &[&'a Leaving]) -> Result<Vec<Said<'a>>, NotMade> {
+        let connector = &self.route.connector;
+        if messages.is_empty() {
+            connector.unused();
+            return if hold.lease.holds() { Ok(Vec::new()) } else { Err(NotMade::NotHeld) };
+        }
+        let intent = AttemptKind::Intent { connector: connector.name.clone(), slices: intents(messages) };
         if let Err(error) = self.record(hold, intent).await {
             connector.unused();
-            return broken(&error);
+            return Err(NotMade::Broken(error));
         }
         // The last check before what cannot be undone.
         if !hold.lease.holds() {
             connector.unused();
-            return Ended::NotHeld(messages);
+            return Err(NotMade::NotHeld);
         }
-        // Kafka may have taken its time: what is late by now is not sent any more, and expires.
+        // Kafka may have taken its time: what is late by now is not sent any more, and expires;
+        // who opted out meanwhile is not written to.
         let now = self.standing.database_now();
-        let (late, in_time): (Vec<_>, Vec<_>) =
-            messages.iter().partition(|message| message.chunk.send_by <= now);
+        let (late, in_time): (Vec<_>, Vec<_>) = {
+            let rules = self.courtesy.rules();
+            let refused = |message: &Leaving| rules.refuse(&message.chunk, message.position);
+            messages.iter().copied().partition(|message| message.chunk.send_by <= now || refused(message))
+        };
         let outgoing: Vec<Outgoing<'_>> = in_time.iter().copied().filter_map(outgoing).collect();
         let sent = if outgoing.is_empty() {
             connector.unused();
@@ -119,7 +167,7 @@ impl Line {
         };
         let outcomes = in_time.into_iter().zip(sent.into_iter().map(outcome_of));
         let not_sent = late.into_iter().map(|message| (message, (Outcome::NotSent, 0, String::new())));
-        self.write(hold, &connector.name, outcomes.chain(not_sent).collect()).await
+        Ok(outcomes.chain(not_sent).collect())
     }
 
     /// Writes closing outcomes that need no call, of messages that went by `connector`. They
@@ -183,12 +231,7 @@ impl Line {
         self.writer.attempt(hold.generation, hold.lease.partition, hold.lease.epoch, kind).await
     }
 
-    async fn write(
-        &self,
-        hold: &Hold,
-        connector: &str,
-        outcomes: Vec<(&Leaving, (Outcome, i16, String))>,
-    ) -> Ended {
+    async fn write(&self, hold: &Hold, connector: &str, outcomes: Vec<Said<'_>>) -> Ended {
         let heard = outcomes
             .iter()
             .map(|(message, (outcome, code, _))| Heard {
@@ -261,7 +304,7 @@ fn of(message: &Leaving) -> SliceOf {
     }
 }
 
-fn intents(messages: &[Leaving]) -> Vec<IntentSlice> {
+fn intents(messages: &[&Leaving]) -> Vec<IntentSlice> {
     let mut slices: BTreeMap<(ChunkId, u8), IntentSlice> = BTreeMap::new();
     for message in messages {
         let slice = slices
@@ -272,7 +315,7 @@ fn intents(messages: &[Leaving]) -> Vec<IntentSlice> {
     slices.into_values().collect()
 }
 
-fn slices(outcomes: Vec<(&Leaving, (Outcome, i16, String))>) -> Vec<OutcomeSlice> {
+fn slices(outcomes: Vec<Said<'_>>) -> Vec<OutcomeSlice> {
     let mut slices: BTreeMap<(ChunkId, u8), OutcomeSlice> = BTreeMap::new();
     for (message, (outcome, code, operator_id)) in outcomes {
         let slice = slices

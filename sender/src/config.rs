@@ -1,5 +1,6 @@
 //! Settings of sending.
 
+use crate::courtesy::CourtesySettings;
 use domain::lane::Lane;
 use platform::config::{Secret, Violation, Violations, check_range};
 use platform::kafka::consumer::ConsumerLimits;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub linger_bulk_ms: u64,
     /// A lane that makes no progress for so long is not ready, in milliseconds.
     pub stale_after_ms: u64,
+    /// What is asked before a message is sent.
+    pub courtesy: CourtesySettings,
     /// The connector that each lane goes by.
     pub routes: Routes,
     /// The configured links to operators, by name.
@@ -198,6 +201,7 @@ impl Settings {
             self.deferred_octets_max,
             1 << 20..=1 << 40,
         ));
+        self.courtesy.check(violations);
         for lane in Lane::ALL {
             let connector = self.routes.of(lane);
             if !self.connectors.contains_key(connector) {

@@ -1,6 +1,6 @@
 //! What is due comes back from the table `deferred`, and orders from people are carried out.
 
-use crate::deferred::{Due, Order, Row, Stock, due, of_chunks, orders, stock};
+use crate::deferred::{Due, Looked, Order, Row, Stock, due, of_chunks, orders, stock};
 use crate::desk::Leaving;
 use crate::lane::LaneLoop;
 use domain::id::ChunkId;
@@ -59,10 +59,15 @@ impl LaneLoop {
         let in_hand: Vec<ChunkId> = desks.flat_map(|desk| desk.kept_chunks()).collect();
         let desks = self.parts.values().filter_map(|part| part.desk.as_ref());
         let carried_out: Vec<i64> = desks.flat_map(|desk| desk.carried_out()).collect();
-        let (lane, room) = (self.lane, self.settings.deferred_in_hand.saturating_sub(in_hand.len()));
+        let in_hand_max = self.settings.deferred_in_hand;
+        let (lane, room) = (self.lane, in_hand_max.saturating_sub(in_hand.len()));
+        let (day, canceled) = self.known_of_rules();
+        // In the morning there is much of it: half of the room is left to the others.
+        let quiet = room.saturating_sub(in_hand_max / 2);
+        let looked =
+            Looked { in_hand: &in_hand, most: room, over: EXPIRING_MAX, quiet, day, canceled: &canceled };
         let look = async |connection: &mut PgConnection| {
-            let Due { mut rows, unreadable } =
-                due(connection, lane, partitions, &in_hand, room, EXPIRING_MAX).await?;
+            let Due { mut rows, unreadable } = due(connection, lane, partitions, looked).await?;
             let orders = orders(connection, lane, partitions, &carried_out, room > 0, ORDERS_MAX).await?;
             let ordered: Vec<ChunkId> = orders.iter().map(|order| order.chunk).collect();
             if !ordered.is_empty() {
@@ -72,6 +77,12 @@ impl LaneLoop {
             Ok::<_, sqlx::Error>(Found { rows, unreadable, orders, stock })
         };
         self.common.pools.lane(self.lane).within(look).await
+    }
+
+    /// Whether advertising may be sent now, and what is cancelled.
+    fn known_of_rules(&self) -> (bool, Vec<i64>) {
+        let rules = self.line.courtesy.rules();
+        (rules.is_day(self.now().unix), rules.canceled().collect())
     }
 
     fn found(&mut self, found: Found) {
@@ -87,6 +98,10 @@ impl LaneLoop {
                 let detail = format!("chunk {chunk}: {error:#}");
                 self.common.health.raise_alarm(UNREADABLE, &format!("{}/{partition}", self.lane), &detail);
             }
+        }
+        // A row of a cancelled campaign came for nothing else.
+        for partition in self.parts.keys().copied().collect::<Vec<_>>() {
+            self.mind(partition, now);
         }
         for order in found.orders {
             let dropped: Vec<Leaving> =

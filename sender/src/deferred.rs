@@ -10,7 +10,9 @@ mod store;
 
 pub(crate) use row::{Row, Waiting, Why};
 pub use store::Verb;
-pub(crate) use store::{Ahead, Changes, Due, Order, Stock, ahead, change, due, of_chunks, orders, stock};
+pub(crate) use store::{
+    Ahead, Changes, Due, Looked, Order, Stock, ahead, change, due, of_chunks, orders, stock,
+};
 
 #[cfg(test)]
 mod tests;

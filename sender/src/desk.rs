@@ -1,18 +1,20 @@
 //! The desk of one partition: which chunks are in hand, what may be sent now, what waits,
 //! and how far everything is done. Pure: time comes in, decisions go out.
 
+mod courtesy;
 mod deferral;
 mod flight;
 mod ready;
 mod waiting;
 
+use crate::courtesy::Rules;
 use crate::deferred::{Ahead, Why};
 use crate::scan::{Scan, Stands};
 use bytes::Bytes;
 pub(crate) use deferral::Unsaved;
 use domain::bits::Bits;
 use domain::id::ChunkId;
-use domain::outcome::Outcome;
+use domain::outcome::{Outcome, Refusal};
 use domain::time::UnixMillis;
 use flight::Flight;
 use platform::kafka::budget::Charge;
@@ -102,6 +104,8 @@ pub(crate) struct Desk {
     ended: BTreeMap<i64, ChunkId>,
     /// Ready when their time was over.
     over: Vec<(ChunkId, Bits)>,
+    /// Ready, or waiting, when it was found that they are not to be sent.
+    refused: VecDeque<(ChunkId, Bits, Refusal)>,
     scan: Scan,
     /// Offsets of sms.billed from here on came after the scan: it knows nothing of them.
     scan_until: i64,
@@ -144,6 +148,7 @@ impl Desk {
             waits: 0,
             attempts_end,
             over: Vec::new(),
+            refused: VecDeque::new(),
             scan,
             scan_until,
             unsaved: Unsaved::default(),
@@ -206,28 +211,27 @@ impl Desk {
     }
 
     /// Messages for one call, at most `max`, with recipients that differ. What is over at `now`
-    /// stays: [`Desk::expired`] finds it.
-    pub(crate) fn next_call(&mut self, max: usize, now: UnixMillis) -> Vec<Leaving> {
+    /// stays: [`Desk::expired`] finds it. So does what the rules refuse, for [`Desk::refused`].
+    pub(crate) fn next_call(&mut self, max: usize, now: Now, rules: &Rules) -> Vec<Leaving> {
         let mut call = Vec::new();
         let mut recipients = HashSet::new();
         while call.len() < max {
             let Some((account, id, bits)) = self.ready.pop() else { break };
-            let Some(flight) = self.flights.get_mut(&id) else { continue };
-            let Some(work) = flight.work.as_mut() else { continue };
-            if now >= work.send_by() {
-                self.over.push((id, bits));
+            let mut left = self.may_go(id, bits, now, rules);
+            if left.is_empty() {
                 continue;
             }
+            let Some(flight) = self.flights.get_mut(&id) else { continue };
+            let Some(work) = flight.work.as_mut() else { continue };
             // Whatever we write from now on lies at or above what is acknowledged now.
             flight.first_record.get_or_insert(self.attempts_end);
-            let mut left = bits.intersection(work.open);
             for position in left.iter() {
                 let recipient = work.chunk.recipients.get(usize::from(position)).copied();
                 if call.len() == max || !recipients.insert(recipient) {
                     break;
                 }
                 left.remove(position);
-                call.push(work.attempt(position, now));
+                call.push(work.attempt(position, now.unix));
             }
             if !left.is_empty() {
                 self.ready.put_back(account, id, left);

@@ -15,6 +15,9 @@ use wire::WireError;
 /// What expires while nothing of it may leave is looked for so often, and so often it is told
 /// how much is ready (that is agreed on once a second), in milliseconds.
 const EXPIRE_EVERY_MS: i64 = 500;
+/// Records of what is not to be sent under way at once, of one partition: a cancelled campaign
+/// ends quickly, and Kafka is not flooded.
+const CLOSING_MAX: usize = 4;
 
 impl LaneLoop {
     /// Gives every partition in turn what it may do now, as long as there are free slots and
@@ -31,7 +34,10 @@ impl LaneLoop {
         self.waiting_over(now);
         if now.boot - self.expired_at >= EXPIRE_EVERY_MS {
             self.expired_at = now.boot;
-            turns.iter().for_each(|partition| self.expire(*partition, now));
+            for partition in &turns {
+                self.mind(*partition, now);
+                self.expire(*partition, now);
+            }
             let desks = self.parts.values().filter_map(|part| part.desk.as_ref());
             self.line.route.connector.backlog_is(self.lane, desks.map(Desk::backlog).sum());
         }
@@ -42,6 +48,7 @@ impl LaneLoop {
                 sent |= self.call(*partition, now);
             }
         }
+        turns.iter().for_each(|partition| self.refuse(*partition));
     }
 
     /// The time, and the database's: `send_by` was stamped elsewhere.
@@ -54,7 +61,8 @@ impl LaneLoop {
         if self.calls >= self.settings.calls_at_once {
             return false;
         }
-        if !self.desk_to_send(partition).is_some_and(|desk| desk.has_ready()) {
+        if !self.desk_to_send(partition).is_some_and(|desk| desk.has_ready()) || !self.is_courteous(partition)
+        {
             return false;
         }
         let connector = Arc::clone(&self.line.route.connector);
@@ -62,8 +70,12 @@ impl LaneLoop {
         if admitted == 0 {
             return false;
         }
+        let courtesy = Arc::clone(&self.line.courtesy);
+        let rules = courtesy.rules();
+        let ask = rules.are_not_all();
         let Some(desk) = self.desk(partition) else { return false };
-        let call = desk.next_call(admitted, now.unix);
+        let call = desk.next_call(admitted, now, &rules);
+        drop(rules);
         connector.left(self.lane, call.len());
         if call.is_empty() {
             return false;
@@ -77,7 +89,7 @@ impl LaneLoop {
         let (hold, number) = (part.hold.clone(), part.number);
         let (line, events) = (Arc::clone(&self.line), self.events.clone());
         tokio::spawn(async move {
-            let ended = line.call(&hold, call).await;
+            let ended = line.call(&hold, call, ask).await;
             let _ = events.send(Event { partition, number, what: What::Called(ended) });
         });
         true
@@ -88,6 +100,37 @@ impl LaneLoop {
         let Some(desk) = self.desk_to_send(partition) else { return };
         let expired = desk.expired(now.unix);
         self.close(partition, expired, Outcome::Expired);
+    }
+
+    /// What is cancelled ends, and what is advertising waits for its hours, whether the connector
+    /// can be used or not.
+    pub(crate) fn mind(&mut self, partition: i32, now: Now) {
+        if !self.is_courteous(partition) {
+            return;
+        }
+        let courtesy = Arc::clone(&self.line.courtesy);
+        if let Some(desk) = self.desk_to_send(partition) {
+            desk.mind(now, &courtesy.rules());
+        }
+    }
+
+    /// What is not to be sent ends, so many records at once.
+    fn refuse(&mut self, partition: i32) {
+        while self.parts.get(&partition).is_some_and(|part| part.closing < CLOSING_MAX) {
+            let Some((why, messages)) =
+                self.desk_to_send(partition).and_then(|desk| desk.refused(EXPIRED_MAX))
+            else {
+                return;
+            };
+            self.close(partition, messages, Outcome::Refused(why));
+        }
+    }
+
+    /// Whether it is known who is not to be written to: it was read since the partition began,
+    /// and not long ago.
+    fn is_courteous(&self, partition: i32) -> bool {
+        let began_at = self.parts.get(&partition).map(|part| part.began_at);
+        began_at.is_some_and(|began_at| self.line.courtesy.is_known(began_at, clock::boot_ms()))
     }
 
     /// Outcomes that need no call, under the connectors that the messages went by: receipts of
@@ -103,6 +146,7 @@ impl LaneLoop {
         });
         for (elsewhere, messages) in calls {
             part.under_way += 1;
+            part.closing += 1;
             let (hold, number) = (part.hold.clone(), part.number);
             let (line, events) = (Arc::clone(&self.line), self.events.clone());
             tokio::spawn(async move {
@@ -166,7 +210,12 @@ impl LaneLoop {
                     (Ok(_), None) => {}
                 }
             }
-            What::Called(ended) | What::LookedUp(ended) | What::Closed(ended) => {
+            What::Closed(ended) => {
+                part.under_way = part.under_way.saturating_sub(1);
+                part.closing = part.closing.saturating_sub(1);
+                self.ended(partition, ended);
+            }
+            What::Called(ended) | What::LookedUp(ended) => {
                 part.under_way = part.under_way.saturating_sub(1);
                 self.ended(partition, ended);
             }
@@ -189,8 +238,8 @@ impl LaneLoop {
             }
             Ended::NoAnswer(message) => self.no_answer(partition, message),
             Ended::AskLater(message) => self.wait_for(partition, &message, Why::LookUp, look_up_after),
-            // No bytes went out. Should the hold come back, or never have been lost, they are
-            // tried again; else the owner takes the partition away.
+            // No bytes went out. Should the hold come back, or never have been lost (or Postgres
+            // only not have said who opted out), they are tried again; else the owner takes the partition away.
             Ended::NotHeld(messages) => {
                 messages
                     .iter()

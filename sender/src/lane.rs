@@ -8,6 +8,7 @@ use crate::desk::{Came, Desk, Paid, Stand};
 use crate::metrics::Meters;
 use crate::poll::Held;
 use crate::scan::Scan;
+use crate::store::Stored;
 use crate::take::{Began, Reader};
 use bytes::Bytes;
 use domain::lane::Lane;
@@ -71,6 +72,10 @@ pub(crate) struct Part {
     pub(crate) flow: Arc<Flow>,
     /// Calls, look-ups and second looks under way.
     pub(crate) under_way: usize,
+    /// Outcomes without a call under way: they are among them.
+    pub(crate) closing: usize,
+    /// When its desk began.
+    pub(crate) began_at: i64,
     /// When the operator may be asked about intents of former holders.
     pub(crate) look_up_at: i64,
     pub(crate) fence: i64,
@@ -79,24 +84,6 @@ pub(crate) struct Part {
     /// What it has in the table `deferred`.
     pub(crate) stock: Stock,
     pub(crate) drained: Option<oneshot::Sender<()>>,
-}
-
-/// Positions as they are stored.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Stored {
-    pub(crate) frontier: i64,
-    pub(crate) last_source: i64,
-    pub(crate) point: i64,
-}
-
-impl Stored {
-    /// What these positions of a partition say of the two topics, and the epoch they are of.
-    pub(crate) fn of(positions: &[Position], billed: &str, attempts: &str) -> Option<(Self, i64)> {
-        let find = |topic: &str| positions.iter().find(|position| position.topic == topic);
-        let (billed, attempts) = (find(billed)?, find(attempts)?);
-        let (frontier, last_source) = (billed.next_offset, billed.last_source);
-        Some((Stored { frontier, last_source, point: attempts.next_offset }, billed.epoch))
-    }
 }
 
 /// Everything one lane's sending needs and holds.
@@ -245,6 +232,8 @@ impl LaneLoop {
             serial: 0,
             flow: Arc::default(),
             under_way: 0,
+            closing: 0,
+            began_at: i64::MAX,
             look_up_at: 0,
             fence: -1,
             look_again_due: false,
@@ -300,6 +289,9 @@ impl LaneLoop {
         }
         desk.loaded();
         part.desk = Some(desk);
+        // A former holder may have closed messages by what we have not read yet.
+        part.began_at = clock::boot_ms();
+        self.line.courtesy.want();
         // How much it has in the table is not known before it was counted.
         self.counted_at = 0;
         let (serial, flow) = self.records.assign(0, partition, frontier);

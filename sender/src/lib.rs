@@ -14,6 +14,7 @@ mod config;
 mod connector;
 #[cfg(test)]
 mod contract;
+mod courtesy;
 mod defer;
 mod deferred;
 mod desk;
@@ -32,11 +33,13 @@ mod take;
 
 pub use config::ConnectorLimits;
 pub use config::{MagfaSettings, Routes, Settings};
+pub use courtesy::CourtesySettings;
 
 use anyhow::Context;
 use attempts::Writer;
 use call::{Line, Link};
 use connector::Connector;
+use courtesy::Courtesy;
 use domain::lane::Lane;
 use keeper::Keeper;
 use lane::LaneLoop;
@@ -79,8 +82,9 @@ const CHANGES_MAX: usize = 128;
 pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
     let mut loops = Vec::new();
     let connectors = all_connectors(common, settings);
+    let courtesy = Arc::new(Courtesy::new(&settings.courtesy));
     for lane in Lane::ALL {
-        let start = || start_lane(common, settings, lane, &connectors, lifecycle);
+        let start = || start_lane(common, settings, lane, &connectors, &courtesy, lifecycle);
         loops.push(common.threads.start(lane, start)??);
     }
     let mut keeper = Keeper::new(common.pools.common(), &common.standing);
@@ -90,6 +94,8 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
         }
     }
     lifecycle.spawn("sender.connectors", Phase::Release, |stop| keeper.run(stop));
+    let reader = courtesy::Reader::new(common.pools.common(), &common.health, &courtesy, &settings.courtesy);
+    lifecycle.spawn("sender.courtesy", Phase::Release, |stop| reader.run(stop));
     let names = ("sender.owner", "sender.changes");
     common.own_partitions(Role::Sender, loops, names, lifecycle);
     Ok(())
@@ -101,6 +107,7 @@ fn start_lane(
     settings: &Settings,
     lane: Lane,
     connectors: &BTreeMap<String, Arc<Connector>>,
+    courtesy: &Arc<Courtesy>,
     lifecycle: &mut Lifecycle,
 ) -> anyhow::Result<RoleLoop> {
     let topic = common.topics.of(Stage::Billed, lane);
@@ -109,7 +116,7 @@ fn start_lane(
     lifecycle.spawn_thread(thread, Phase::Flush, move |stop| Ok(consumer.run(|| stop.is_requested())?))?;
     let (changes, receiver) = mpsc::channel(CHANGES_MAX);
     let (beat, held) = (Beat::new(), Held::default());
-    let line = Arc::new(line(common, settings, lane, connectors)?);
+    let line = Arc::new(line(common, settings, lane, connectors, courtesy)?);
     let poller = Poller::new(common, settings, lane, Arc::clone(&line), held.clone());
     let lane_loop = LaneLoop::new(common, settings, lane, records, receiver, beat.clone(), line, held);
     lifecycle.spawn(name, Phase::Flush, |stop| lane_loop.run(stop));
@@ -132,6 +139,7 @@ fn line(
     settings: &Settings,
     lane: Lane,
     connectors: &BTreeMap<String, Arc<Connector>>,
+    courtesy: &Arc<Courtesy>,
 ) -> anyhow::Result<Line> {
     let heard = Arc::new(Heard::new(common.pools.lane(lane).clone()));
     let connections = settings.calls_at_once + settings.questions_at_once;
@@ -147,7 +155,8 @@ fn line(
     let standing = common.standing.clone();
     let linger_ms = settings.linger_ms(lane);
     let writer = Writer::new(&common.kafka, linger_ms, &common.topics, lane, Arc::clone(&standing))?;
-    Ok(Line { route, others: links, standing, heard, writer: Arc::new(writer) })
+    let (courtesy, pool) = (Arc::clone(courtesy), common.pools.lane(lane).clone());
+    Ok(Line { route, others: links, standing, courtesy, pool, heard, writer: Arc::new(writer) })
 }
 
 const fn names(lane: Lane) -> (&'static str, &'static str, &'static str) {

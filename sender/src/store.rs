@@ -2,9 +2,27 @@
 
 use crate::deferred::{Changes, change};
 use crate::desk::Unsaved;
-use crate::lane::{LaneLoop, Stored};
-use platform::ownership::{Advance, Role, advance, clock, read_positions};
+use crate::lane::LaneLoop;
+use platform::ownership::{Advance, Position, Role, advance, clock, read_positions};
 use sqlx::{Connection, PgConnection};
+
+/// Positions as they are stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stored {
+    pub(crate) frontier: i64,
+    pub(crate) last_source: i64,
+    pub(crate) point: i64,
+}
+
+impl Stored {
+    /// What these positions of a partition say of the two topics, and the epoch they are of.
+    pub(crate) fn of(positions: &[Position], billed: &str, attempts: &str) -> Option<(Self, i64)> {
+        let find = |topic: &str| positions.iter().find(|position| position.topic == topic);
+        let (billed, attempts) = (find(billed)?, find(attempts)?);
+        let (frontier, last_source) = (billed.next_offset, billed.last_source);
+        Some((Stored { frontier, last_source, point: attempts.next_offset }, billed.epoch))
+    }
+}
 
 impl LaneLoop {
     /// Stores positions when it is time.

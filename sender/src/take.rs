@@ -2,8 +2,8 @@
 
 use crate::attempts::{Generation, Writer};
 use crate::deferred::{Ahead, Row, ahead, of_chunks};
-use crate::lane::Stored;
 use crate::scan::Scan;
+use crate::store::Stored;
 use anyhow::Context;
 use domain::id::ChunkId;
 use domain::lane::Lane;

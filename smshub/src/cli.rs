@@ -1,6 +1,8 @@
 //! The command line.
 
-use crate::commands::{account, audit, config, connector, dead, key, line, run, send, tariff, topics, trace};
+use crate::commands::{
+    account, audit, config, connector, dead, key, line, opt_out, run, send, tariff, topics, trace,
+};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -43,6 +45,7 @@ pub(crate) enum Command {
     Key(key::Args),
     Tariff(tariff::Args),
     Line(line::Args),
+    OptOut(opt_out::Args),
     Send(send::Args),
     Dead(dead::Args),
     Connector(connector::Args),

@@ -11,6 +11,7 @@ pub(crate) mod key;
 pub(crate) mod line;
 mod message;
 mod migrate;
+pub(crate) mod opt_out;
 pub(crate) mod run;
 pub(crate) mod send;
 pub(crate) mod tariff;
@@ -51,6 +52,7 @@ async fn dispatch(command: Command, settings: Settings) -> anyhow::Result<ExitCo
         Command::Key(args) => key::run(&args, &settings).await,
         Command::Tariff(args) => Box::pin(tariff::run(&args, &settings)).await,
         Command::Line(args) => line::run(&args, &settings).await,
+        Command::OptOut(args) => opt_out::run(&args, &settings).await,
         Command::Send(args) => Box::pin(send::run(args, &settings)).await,
         Command::Dead(args) => dead::run(&args, &settings).await,
         Command::Connector(args) => connector::run(&args, &settings).await,

@@ -7,6 +7,7 @@
 pub mod attempt;
 pub mod billed;
 pub mod envelope;
+mod erased;
 pub mod receipts;
 pub mod submitted;
 

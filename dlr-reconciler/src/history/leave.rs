@@ -3,6 +3,7 @@
 //! two, and where it is in both the open tables count.
 
 use super::store;
+use crate::erasure;
 use crate::holding;
 use crate::states::are_finished;
 use ledger::LedgerError;
@@ -53,6 +54,7 @@ pub(super) async fn copy(
     let mut transaction = connection.begin().await?;
     let chunks = lock(&mut transaction, process, finished).await?;
     store::copy(&mut transaction, &chunks).await?;
+    erasure::reopen(&mut transaction, &chunks).await?;
     transaction.commit().await?;
     Ok(chunks.len())
 }

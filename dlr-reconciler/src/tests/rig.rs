@@ -1,7 +1,7 @@
 //! Topics and tables of its own, and the role as a process runs it.
 
 use crate::samples;
-use crate::{HistorySettings, Settings, SweepSettings};
+use crate::{ErasureSettings, HistorySettings, Settings, SweepSettings};
 use bytes::Bytes;
 use domain::status::Costs;
 use ledger::audit::Expect;
@@ -85,6 +85,7 @@ impl Rig {
             sweep: SweepSettings { every_ms: 600_000, look_chunks: 100, hard_cap_s: 86_400 },
             history: HistorySettings { after_s: 3_600, every_ms: 50, chunks: 3 },
             webhooks: crate::webhooks::tests::settings(),
+            erasure: ErasureSettings { after_days: 0, every_ms: 50, chunks: 3 },
         }
     }
 

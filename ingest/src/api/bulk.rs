@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::lane::Lane;
 use domain::money::Money;
-use platform::http::problem::Problem;
+use domain::phone::Msisdn;
+use platform::http::problem::{FieldCode, Problem};
 
 use super::auth::Caller;
 use super::bodies::{length, read_json};
@@ -88,11 +89,29 @@ impl Body for ManyMessages {
 
     async fn prepare(&self, app: &Arc<App>, ground: Ground) -> Result<Prepared<About>, Problem> {
         let (body, of_body) = (self.0.clone(), ground.clone());
-        let mut bulk = app.aside(move |_| prepare::bulk(&body, of_body.context())).await?;
+        let bulk = app.aside(move |_| prepare::bulk(&body, of_body.context())).await?;
+        let mut bulk = without_opted_out(app, &ground, bulk).await?;
         let allowance = within_rate(app, &ground, &mut bulk).await;
-        let Bulk { call, cuts, rejected, segments, price } = bulk;
+        let Bulk { call, cuts, rejected, segments, price, .. } = bulk;
         Ok(Prepared { call, cuts, about: About { rejected, segments, price, allowance } })
     }
+
+    fn left_out(about: &About) -> Vec<u32> {
+        let opted_out = about.rejected.iter().filter(|rejected| rejected.code == FieldCode::RecipientBlocked);
+        opted_out.map(|rejected| rejected.index).collect()
+    }
+}
+
+/// Who opted out is left out; where the call is rebuilt, exactly those that were left out then.
+async fn without_opted_out(app: &App, ground: &Ground, bulk: Bulk) -> Result<Bulk, Problem> {
+    let limits = &ground.rules.limits;
+    if !ground.is_new {
+        return bulk.without(|row| ground.left_out.binary_search(&row.index).is_ok(), limits);
+    }
+    let recipients: Vec<Msisdn> = bulk.call.rows.iter().map(|row| row.recipient).collect();
+    let (pool, account) = (app.pools.lane(bulk.call.lane), bulk.call.account);
+    let blocked = app.opt_outs.blocked(pool, account, &bulk.call.line, &recipients).await?;
+    bulk.without(|row| blocked.contains(&row.recipient), limits)
 }
 
 /// Above what the account may send in lane standard a call travels in lane bulk, where it does not

@@ -47,6 +47,7 @@ pub(super) fn api() -> utoipa::openapi::OpenApi {
         (name = "admin", description = "For administrators: accounts, keys, prices, lines, and what was changed. \
             Needs a key with the scope `admin`; lists take `limit` and `cursor`."),
         (name = "webhooks", description = "Being told what becomes of messages."),
+        (name = "opt-outs", description = "People who do not want to be written to."),
         (name = "receipts", description = "For operators: what became of messages that they took.")
     )
 )]
@@ -188,6 +189,18 @@ pub(super) enum BulkLane {
 pub(super) enum OnInvalid {
     Skip,
     RejectAll,
+}
+
+/// A recipient who opts out.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OptOutRequest {
+    /// A mobile number, written as that of a recipient.
+    #[schema(max_length = 32, example = "0912 345 6789")]
+    number: String,
+    /// A sender line of the account; all of them where not given.
+    #[schema(example = "100002")]
+    line: Option<String>,
 }
 
 /// What an operator says of one message.

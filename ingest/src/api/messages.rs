@@ -123,7 +123,9 @@ impl Body for OneMessage {
     type About = (Msisdn, Measured, Money, Option<Allowance>);
 
     async fn prepare(&self, app: &Arc<App>, ground: Ground) -> Result<Prepared<Self::About>, Problem> {
-        let Message { call, to, measured, price } = prepare::message(&self.0, ground.context())?;
+        let message = prepare::message(&self.0, ground.context())?;
+        let Message { call, to, measured, price } =
+            app.opt_outs.unless_blocked(&app.pools, ground.is_new, message).await?;
         let allowance = app.rates.admit_one(&ground, call.lane, measured.segments.into()).await?;
         Ok(Prepared { cuts: cut(&call, 1), call, about: (to, measured, price, allowance) })
     }
@@ -178,5 +180,6 @@ async fn prepared(app: &App, caller: &Caller, request: Request) -> Result<prepar
     let body = read_json(request, app.rules.limits.message_body_bytes, &app.http).await?;
     let tariff = app.tariffs.current()?;
     let context = Context { rules: &app.rules, caller: &caller.0, tariff: &tariff, now: unix_now() };
-    prepare::message(&body, context)
+    let message = prepare::message(&body, context)?;
+    app.opt_outs.unless_blocked(&app.pools, true, message).await
 }

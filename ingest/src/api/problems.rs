@@ -55,7 +55,8 @@ pub(super) struct FieldProblem {
     #[schema(example = "messages[17].to")]
     field: String,
     /// `required`, `wrong_type`, `unknown_field`, `out_of_range`, `too_many`, `text_empty`,
-    /// `text_too_long`, `invalid_recipient`, `unsupported_country` or `from_not_allowed`.
+    /// `text_too_long`, `invalid_recipient`, `unsupported_country`, `recipient_blocked` or
+    /// `from_not_allowed`.
     #[schema(example = "invalid_recipient")]
     code: String,
     detail: String,
@@ -87,6 +88,8 @@ pub(super) struct FindProblems;
 pub(super) struct EditProblems;
 /// Of the endpoint that sends a sample.
 pub(super) struct TestProblems;
+/// Of endpoints that read a file and store it.
+pub(super) struct ImportProblems;
 /// Of the endpoint that takes receipts.
 pub(super) struct PushProblems;
 
@@ -135,6 +138,13 @@ impl IntoResponses for EditProblems {
 impl IntoResponses for TestProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         of(&[ALWAYS, &[Code::NotFound, Code::Overloaded]])
+    }
+}
+
+impl IntoResponses for ImportProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = &[Code::RequestTimeout, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::Overloaded];
+        said(&[ALWAYS, own], when_imported)
     }
 }
 
@@ -215,6 +225,18 @@ const fn when(code: Code) -> &'static str {
             "a part of the gateway cannot be reached. `detail` says whether nothing was taken or the outcome is unknown."
         }
         _ => "a fault of the gateway.",
+    }
+}
+
+/// When an endpoint that stores a file answers so.
+const fn when_imported(code: Code) -> &'static str {
+    match code {
+        Code::BodyTooLarge => "the file is too large.",
+        Code::UnsupportedMediaType => "the file is not sent as `text/csv` or `text/plain`, or is compressed.",
+        Code::Overloaded => "too many files at once; nothing was taken.",
+        Code::RequestTimeout => "the file came too slowly; what came is stored.",
+        Code::Unavailable => "a part of the gateway cannot be reached: send the file again.",
+        other => when(other),
     }
 }
 

@@ -155,7 +155,7 @@ impl Message {
             status: state.status().as_str(),
             reason: state.reason().as_str(),
             operator_code: state.operator_code(),
-            to: chunk.recipients.get(index).map(ToString::to_string),
+            to: chunk.recipient(index).map(|to| to.to_string()),
             from: Some(chunk.line.clone()).filter(|line| !line.is_empty()),
             lane: report.lane().to_owned(),
             encoding: text.map(|text| text.encoding.as_str()),

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::chunking::cut;
 use crate::idempotency::{Body, Once, Prepared, once};
 use crate::keys::Scope;
-use crate::prepare::{Checked, Context, Ground, Message};
+use crate::prepare::{Checked, Context, Ground, Message, opted_out};
 use crate::rates::Allowance;
 use crate::rules::Fault;
 
@@ -105,6 +105,12 @@ impl Body for OldMessage {
 
     async fn prepare(&self, app: &Arc<App>, ground: Ground) -> Result<Prepared<Self::About>, Problem> {
         let message = self.checked(ground.context())?;
+        let wanted = app.opt_outs.unless_blocked(&app.pools, ground.is_new, message).await;
+        let message = wanted.map_err(|problem| match problem.code() {
+            // The field's old name.
+            Code::InvalidRequest => Problem::invalid(vec![error("receiver", opted_out())]),
+            _ => problem,
+        })?;
         let allowance = app.rates.admit_one(&ground, self.lane, message.measured.segments.into()).await;
         let cuts = cut(&message.call, 1);
         Ok(Prepared { call: message.call, cuts, about: allowance? })

@@ -11,6 +11,7 @@ use platform::http::problem::{Code, FieldCode, Problem};
 use super::texts::{Numbered, Texts};
 use super::{Context, note, sum};
 use crate::chunking::{Call, Row, cut};
+use crate::config::Limits;
 use crate::request::bulk::{Bounds, Entry, Listed, OnInvalid, read};
 use crate::request::{Errors, Got, Path};
 use crate::rules::Fault;
@@ -28,6 +29,16 @@ pub(crate) struct Bulk {
     pub(crate) segments: u64,
     /// Of the accepted messages.
     pub(crate) price: Money,
+    form: Form,
+    on_invalid: OnInvalid,
+}
+
+/// Which of the two forms of a call it is: for the paths of errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// The recipients stand in a list of their own.
+    OneText,
+    Each,
 }
 
 /// A message that was left out.
@@ -59,16 +70,16 @@ pub(crate) fn bulk(body: &[u8], context: Context<'_>) -> Result<Bulk, Problem> {
         None => {}
     }
     errors.into_result()?;
-    messages.refuse_where_asked(read.on_invalid.optional().unwrap_or_default())?;
+    let (form, on_invalid) = (messages.form, read.on_invalid.optional().unwrap_or_default());
+    refuse_where_asked(&messages.rejected, messages.rows.is_empty(), form, on_invalid)?;
     // Whatever is missing has been noted.
     let line = line.ok_or_else(|| Problem::new(Code::InternalError))?;
 
     let price = sum(messages.rows.iter().map(|row| row.price))?;
-    let to_bulk = asked_lane == Lane::Standard && messages.rows.len() > limits.bulk_lane_messages;
     let call = Call {
         account: context.caller.account,
         asked_lane,
-        lane: if to_bulk { Lane::Bulk } else { asked_lane },
+        lane: lane(asked_lane, messages.rows.len(), limits),
         line,
         texts: messages.texts.into_texts(),
         references: messages.references,
@@ -79,7 +90,41 @@ pub(crate) fn bulk(body: &[u8], context: Context<'_>) -> Result<Bulk, Problem> {
         campaign: 0,
     };
     let cuts = cut(&call, limits.chunk_messages);
-    Ok(Bulk { call, cuts, rejected: messages.rejected, segments: messages.segments, price })
+    Ok(Bulk { call, cuts, rejected: messages.rejected, segments: messages.segments, price, form, on_invalid })
+}
+
+/// The lane that a call of so many messages travels in.
+fn lane(asked: Lane, messages: usize, limits: &Limits) -> Lane {
+    if asked == Lane::Standard && messages > limits.bulk_lane_messages { Lane::Bulk } else { asked }
+}
+
+impl Bulk {
+    /// The same without the messages whose recipients opted out: they are left out as those that
+    /// are not valid.
+    pub(crate) fn without(
+        mut self,
+        opted_out: impl Fn(&Row) -> bool,
+        limits: &Limits,
+    ) -> Result<Bulk, Problem> {
+        if !self.call.rows.iter().any(&opted_out) {
+            return Ok(self);
+        }
+        let is_out = |row: &mut Row| opted_out(row);
+        for row in self.call.rows.extract_if(.., is_out) {
+            let fault = super::opted_out();
+            let text = self.call.texts.get(row.text as usize);
+            self.segments -= text.map_or(0, |text| u64::from(text.segments));
+            let to = row.recipient.to_string();
+            let (index, code, detail) = (row.index, fault.code, fault.detail);
+            self.rejected.push(Rejected { index, to, code, field: "to", detail });
+        }
+        self.rejected.sort_by_key(|rejected| rejected.index);
+        refuse_where_asked(&self.rejected, self.call.rows.is_empty(), self.form, self.on_invalid)?;
+        self.price = sum(self.call.rows.iter().map(|row| row.price))?;
+        self.call.lane = lane(self.call.asked_lane, self.call.rows.len(), limits);
+        self.cuts = cut(&self.call, limits.chunk_messages);
+        Ok(self)
+    }
 }
 
 /// The messages of a call, one after the other.
@@ -91,8 +136,7 @@ struct Messages<'a> {
     rows: Vec<Row>,
     rejected: Vec<Rejected>,
     segments: u64,
-    /// Whether the recipients stand in a list of their own: for the paths of errors.
-    one_text: bool,
+    form: Form,
 }
 
 impl<'a> Messages<'a> {
@@ -105,12 +149,12 @@ impl<'a> Messages<'a> {
             rows: Vec::new(),
             rejected: Vec::new(),
             segments: 0,
-            one_text: false,
+            form: Form::Each,
         }
     }
 
     fn one_text(&mut self, text: Cow<'a, str>, list: Vec<Got<Cow<'_, str>>>, errors: &mut Errors) {
-        self.one_text = true;
+        self.form = Form::OneText;
         let Some(numbered) = note(self.texts.number(text), "text", errors) else { return };
         self.rows.reserve_exact(list.len());
         for (index, to) in (0..).zip(list) {
@@ -170,20 +214,24 @@ impl<'a> Messages<'a> {
         self.references.push(reference.to_owned());
         Ok(u32::try_from(self.references.len() - 1).unwrap_or(u32::MAX))
     }
+}
 
-    /// Where all or none is wanted, or nothing is left, the messages' faults are the call's.
-    fn refuse_where_asked(&self, on_invalid: OnInvalid) -> Result<(), Problem> {
-        let none_left = self.rows.is_empty();
-        if self.rejected.is_empty() || !(none_left || on_invalid == OnInvalid::RejectAll) {
-            return Ok(());
-        }
-        let list = Path::Field(&Path::Root, if self.one_text { "to" } else { "messages" });
-        let mut errors = Errors::default();
-        for rejected in &self.rejected {
-            let at = Path::Index(&list, rejected.index as usize);
-            let inner = Path::Field(&at, rejected.field);
-            errors.add(if self.one_text { &at } else { &inner }, rejected.code, &rejected.detail);
-        }
-        errors.into_result()
+/// Where all or none is wanted, or nothing is left, the messages' faults are the call's.
+fn refuse_where_asked(
+    rejected: &[Rejected],
+    none_left: bool,
+    form: Form,
+    on_invalid: OnInvalid,
+) -> Result<(), Problem> {
+    if rejected.is_empty() || !(none_left || on_invalid == OnInvalid::RejectAll) {
+        return Ok(());
     }
+    let list = Path::Field(&Path::Root, if form == Form::OneText { "to" } else { "messages" });
+    let mut errors = Errors::default();
+    for rejected in rejected {
+        let at = Path::Index(&list, rejected.index as usize);
+        let inner = Path::Field(&at, rejected.field);
+        errors.add(if form == Form::OneText { &at } else { &inner }, rejected.code, &rejected.detail);
+    }
+    errors.into_result()
 }

@@ -22,9 +22,8 @@ pub(crate) struct Ground {
     pub(crate) now: UnixMillis,
     /// Whether the call is made now; else it was made at an earlier time, and is built again.
     pub(crate) is_new: bool,
-    /// Where it is not: the places in the customer's list that were left out then for a reason
-    /// which changes by itself.
-    #[allow(dead_code, reason = "for recipients that opted out")]
+    /// Where it is not: the places in the customer's list, ascending, that were left out then for
+    /// a reason which changes by itself: who opted out.
     pub(crate) left_out: Arc<[u32]>,
 }
 

@@ -1,12 +1,14 @@
 //! A call for one message.
 
+use std::collections::HashSet;
+
 use domain::lane::Lane;
 use domain::money::Money;
 use domain::phone::Msisdn;
 use platform::http::problem::{Code, Problem};
 use wire::submitted::Text;
 
-use super::{Context, note};
+use super::{Context, note, opted_out};
 use crate::chunking::{Call, Row};
 use crate::request::{Errors, Path, message::read};
 use crate::rules::Measured;
@@ -50,6 +52,18 @@ impl Checked {
             campaign: 0,
         };
         Message { call, to, measured, price }
+    }
+}
+
+impl Message {
+    /// The same, unless its recipient opted out.
+    pub(crate) fn unless_blocked(self, blocked: &HashSet<Msisdn>) -> Result<Message, Problem> {
+        let mut errors = Errors::default();
+        if blocked.contains(&self.to) {
+            let fault = opted_out();
+            errors.add(&Path::Field(&Path::Root, "to"), fault.code, fault.detail);
+        }
+        errors.into_result().map(|()| self)
     }
 }
 

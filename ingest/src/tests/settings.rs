@@ -6,8 +6,8 @@ use platform::kafka::KafkaSettings;
 use platform::webhook::WebhookSettings;
 
 use crate::{
-    ByLane, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits, ProduceSettings,
-    PushSettings, RateSettings, ReportSettings, Settings, WebhookLimits,
+    ByLane, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits, OptOutSettings,
+    ProduceSettings, PushSettings, RateSettings, ReportSettings, Settings, WebhookLimits,
 };
 
 /// The secret of connector `magfa`.
@@ -79,6 +79,7 @@ pub(crate) fn settings() -> Settings {
             flush_ms: 5_000,
         },
         reports: ReportSettings { chunks_max: 1_000 },
+        opt_outs: OptOutSettings { none_ms: 200, accounts: 100, import_bytes: 1 << 20, imports_at_once: 1 },
         produce: ProduceSettings {
             linger_ms: ByLane { express: 2, standard: 5, bulk: 20 },
             queue_bytes: ByLane { express: 1 << 20, standard: 8 << 20, bulk: 16 << 20 },

@@ -29,6 +29,8 @@ pub struct Letter {
     pub dead: BTreeMap<u8, Dead>,
     /// Those that are tried again by themselves.
     pub retried: Others,
+    /// Advertising that waits for its hours.
+    pub quiet: Others,
     /// Those about which the operator is asked.
     pub asked_about: Others,
     /// Since when it is kept.

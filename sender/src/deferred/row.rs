@@ -25,10 +25,12 @@ pub(crate) enum Why {
     LookUp,
     /// A person must look; when its time comes it expires.
     Dead,
+    /// It is advertising, and waits for the hours in which that may be sent.
+    Quiet,
 }
 
 impl Why {
-    const ALL: [Why; 4] = [Why::Retry, Why::Patience, Why::LookUp, Why::Dead];
+    const ALL: [Why; 5] = [Why::Retry, Why::Patience, Why::LookUp, Why::Dead, Why::Quiet];
 
     const fn code(self) -> u8 {
         match self {
@@ -36,6 +38,7 @@ impl Why {
             Why::LookUp => 2,
             Why::Dead => 3,
             Why::Patience => 4,
+            Why::Quiet => 5,
         }
     }
 }
@@ -68,6 +71,8 @@ pub(crate) struct Row {
     pub(crate) chunk: ChunkId,
     /// Whose it is.
     pub(crate) account: i64,
+    /// The campaign it belongs to; 0 where it belongs to none.
+    pub(crate) campaign: i64,
     /// The offset of its record in sms.billed.
     pub(crate) offset: i64,
     /// When its messages expire.
@@ -88,6 +93,17 @@ impl Row {
     /// until the frontier has passed its record.
     pub(crate) fn due(&self) -> Option<UnixMillis> {
         self.messages.iter().map(|message| message.due).min()
+    }
+
+    /// Whether all its messages wait for the hours of advertising.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.messages.is_empty() && self.messages.iter().all(|message| message.why == Why::Quiet)
+    }
+
+    /// Its campaign, where messages end if that is cancelled: those that nobody can have.
+    pub(crate) fn cancelable(&self) -> Option<i64> {
+        let ends = |message: &Waiting| message.why != Why::LookUp;
+        (self.campaign != 0 && self.messages.iter().any(ends)).then_some(self.campaign)
     }
 
     /// The messages for which a person must look.
@@ -187,7 +203,7 @@ mod tests {
     fn waiting() -> impl Strategy<Value = Waiting> {
         let counts = (any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
         let by = prop::sample::select(vec![None, Some("magfa"), Some("کاوه‌نگار"), Some("")]);
-        (counts, 0usize..4, any::<i16>(), any::<i64>(), by).prop_map(|(counts, why, code, due, by)| {
+        (counts, 0usize..5, any::<i16>(), any::<i64>(), by).prop_map(|(counts, why, code, due, by)| {
             let (position, attempt, tries, questions) = counts;
             let (why, due) = (Why::ALL[why], UnixMillis(due));
             let attempted = by.map(|by| Attempted { by: by.into(), at: UnixMillis(i64::from(code)) });

@@ -63,6 +63,7 @@ pub async fn waits(connection: &mut PgConnection, message: MessageId) -> Result<
             Why::Patience => "patience",
             Why::LookUp => "look_up",
             Why::Dead => "dead_letter",
+            Why::Quiet => "quiet_hours",
         },
         due: waiting.due,
         attempt: waiting.attempt,

@@ -116,15 +116,16 @@ async fn keep(connection: &mut PgConnection, lane: Lane, rows: &[(i32, &Row)]) -
     }
     let of = |column: fn(&Row) -> i64| rows.iter().map(|(_, row)| column(row)).collect::<Vec<_>>();
     sqlx::query(
-        "insert into deferred (chunk_id, lane, partition, account_id, billed_offset, due, send_by, dead, messages, record)
+        "insert into deferred (chunk_id, lane, partition, account_id, billed_offset, due, send_by, dead, messages, record, quiet, campaign_id)
          select chunk, $1, partition, account, billed_offset,
                 coalesce(to_timestamp(due_ms / 1000.0), 'infinity'), to_timestamp(send_by_ms / 1000.0),
-                dead::bit(256), messages, record
+                dead::bit(256), messages, record, quiet, campaign
          from unnest($2::bigint[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
-                     $8::bytea[], $9::bytea[], $10::bigint[])
-              as n (chunk, partition, account, due_ms, send_by_ms, dead, messages, record, billed_offset)
+                     $8::bytea[], $9::bytea[], $10::bigint[], $11::boolean[], $12::bigint[])
+              as n (chunk, partition, account, due_ms, send_by_ms, dead, messages, record, billed_offset, quiet, campaign)
          on conflict (chunk_id) do update
          set due = excluded.due, dead = excluded.dead, messages = excluded.messages,
+             quiet = excluded.quiet, campaign_id = excluded.campaign_id,
              record = case when excluded.due = 'infinity' then excluded.record else deferred.record end",
     )
     .bind(lane.as_str())
@@ -137,14 +138,16 @@ async fn keep(connection: &mut PgConnection, lane: Lane, rows: &[(i32, &Row)]) -
     .bind(rows.iter().map(|(_, row)| encode(&row.messages)).collect::<Vec<_>>())
     .bind(rows.iter().map(|(_, row)| row.record.as_ref()).collect::<Vec<_>>())
     .bind(of(|row| row.offset))
+    .bind(rows.iter().map(|(_, row)| row.is_quiet()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, row)| row.cancelable()).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
 }
 
-type Stored = (i64, i32, i64, i64, i64, Vec<u8>, Vec<u8>);
+type Stored = (i64, i32, i64, i64, i64, i64, Vec<u8>, Vec<u8>);
 
-const COLUMNS: &str = "chunk_id, partition, account_id, billed_offset, (extract(epoch from send_by) * 1000)::bigint, messages, record";
+const COLUMNS: &str = "chunk_id, partition, account_id, coalesce(campaign_id, 0), billed_offset, (extract(epoch from send_by) * 1000)::bigint, messages, record";
 
 /// What is due.
 #[derive(Debug, Default)]
@@ -155,30 +158,56 @@ pub(crate) struct Due {
     pub(crate) unreadable: Vec<(i32, i64)>,
 }
 
-/// Rows that are due in these partitions, without those in hand: at most `most` of those whose
-/// time is not over, and `over` of those whose is.
+/// Which rows are looked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Looked<'a> {
+    /// Chunks whose rows are not.
+    pub(crate) in_hand: &'a [ChunkId],
+    /// Rows at most that are due and whose time is not over.
+    pub(crate) most: usize,
+    /// Rows at most whose time is over.
+    pub(crate) over: usize,
+    /// Rows at most that wait for the hours of advertising.
+    pub(crate) quiet: usize,
+    /// Whether it is those hours now: such rows are due then, whatever they say.
+    pub(crate) day: bool,
+    /// Cancelled campaigns: rows of theirs are due, at most as many as of others.
+    pub(crate) canceled: &'a [i64],
+}
+
+/// Rows that are due in these partitions.
 pub(crate) async fn due(
     connection: &mut PgConnection,
     lane: Lane,
     partitions: &[i32],
-    in_hand: &[ChunkId],
-    most: usize,
-    over: usize,
+    looked: Looked<'_>,
 ) -> Result<Due, sqlx::Error> {
-    // Two queries: what is over may wait for an operator's word for long, and would stand before
-    // everything else.
-    let due =
-        "where lane = $1 and partition = any($2) and due <= statement_timestamp() and chunk_id <> all($3)";
+    let Looked { in_hand, most, over, quiet, day, canceled } = looked;
+    let limit = |most: usize| i64::try_from(most).unwrap_or(i64::MAX);
+    // Several queries: what is over may wait for an operator's word for long, and what waited
+    // for the morning is much at once; they would stand before everything else.
+    let these = "where lane = $1 and partition = any($2) and chunk_id <> all($3)";
+    let due = "and due <= statement_timestamp()";
     let rows: Vec<Stored> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "(select {COLUMNS} from deferred {due} and send_by <= statement_timestamp() order by due limit $5)
+        "(select {COLUMNS} from deferred {these} {due} and not quiet and send_by <= statement_timestamp()
+          order by due limit $5)
          union all
-         (select {COLUMNS} from deferred {due} and send_by > statement_timestamp() order by due limit $4)"
+         (select {COLUMNS} from deferred {these} {due} and not quiet and send_by > statement_timestamp()
+          order by due limit $4)
+         union all
+         (select {COLUMNS} from deferred {these} and quiet and (due <= statement_timestamp() or $7)
+          order by due limit $6)
+         union all
+         (select {COLUMNS} from deferred {these} and campaign_id = any($8) limit $4)"
     )))
     .bind(lane.as_str())
     .bind(partitions)
     .bind(in_hand.iter().map(|chunk| chunk.get()).collect::<Vec<_>>())
-    .bind(i64::try_from(most).unwrap_or(i64::MAX))
-    .bind(i64::try_from(over).unwrap_or(i64::MAX))
+    .bind(limit(most))
+    .bind(limit(over))
+    .bind(limit(quiet))
+    .bind(day)
+    .bind(canceled)
     .fetch_all(connection)
     .await?;
     let mut due = Due::default();
@@ -243,11 +272,11 @@ fn read(rows: Vec<Stored>) -> Result<Vec<(i32, Row)>, sqlx::Error> {
 }
 
 fn read_one(stored: Stored) -> Result<(i32, Row), sqlx::Error> {
-    let (chunk, partition, account, offset, send_by, messages, record) = stored;
+    let (chunk, partition, account, campaign, offset, send_by, messages, record) = stored;
     let chunk = ChunkId::new(chunk).ok_or_else(|| sqlx::Error::Decode("no chunk id".into()))?;
     let messages = decode(&messages).map_err(|error| sqlx::Error::Decode(error.into()))?;
     let (send_by, record) = (UnixMillis(send_by), Bytes::from(record));
-    Ok((partition, Row { chunk, account, offset, send_by, record, messages }))
+    Ok((partition, Row { chunk, account, campaign, offset, send_by, record, messages }))
 }
 
 /// Orders for these partitions that were not carried out yet, at most `most`, the eldest first;

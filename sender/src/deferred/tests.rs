@@ -33,6 +33,7 @@ fn row(number: i64, in_ms: i64, why: Why) -> Row {
     Row {
         chunk: id(number),
         account: 7,
+        campaign: 0,
         offset: number * 10,
         send_by: clock::unix_now().plus(3_600_000),
         record: Bytes::from(vec![1; 10]),
@@ -46,7 +47,8 @@ async fn keep(connection: &mut PgConnection, rows: &[(i32, &Row)]) {
 }
 
 async fn due_now(connection: &mut PgConnection, in_hand: &[ChunkId], most: usize) -> Vec<ChunkId> {
-    let due = due(connection, Lane::Bulk, &[0, 1], in_hand, most, 9).await.unwrap();
+    let looked = Looked { in_hand, most, over: 9, ..Looked::default() };
+    let due = due(connection, Lane::Bulk, &[0, 1], looked).await.unwrap();
     due.rows.into_iter().map(|(_, row)| row.chunk).collect()
 }
 
@@ -66,12 +68,13 @@ async fn what_is_kept_comes_back_when_it_is_due() {
     let there = Ahead { offset: 30, chunk: id(3), ended: false };
     assert_eq!(ahead(&mut connection, Lane::Bulk, 0, 20).await.unwrap(), [there]);
     // Each kind has a bound of its own: what is over does not stand before what is not.
-    let both = due(&mut connection, Lane::Bulk, &[0, 1], &[], 1, 1).await.unwrap().rows;
+    let of = |most, over| Looked { most, over, ..Looked::default() };
+    let both = due(&mut connection, Lane::Bulk, &[0, 1], of(1, 1)).await.unwrap().rows;
     assert_eq!(both.into_iter().map(|(_, row)| row.chunk).collect::<Vec<_>>(), [id(4), id(2)]);
-    let rest = due(&mut connection, Lane::Bulk, &[0, 1], &[], 9, 0).await.unwrap().rows;
+    let rest = due(&mut connection, Lane::Bulk, &[0, 1], of(9, 0)).await.unwrap().rows;
     assert_eq!(rest.into_iter().map(|(_, row)| row.chunk).collect::<Vec<_>>(), [id(2), id(1)]);
     // Another lane has nothing.
-    assert!(due(&mut connection, Lane::Express, &[0, 1], &[], 9, 9).await.unwrap().rows.is_empty());
+    assert!(due(&mut connection, Lane::Express, &[0, 1], of(9, 9)).await.unwrap().rows.is_empty());
     drop(connection);
     schema.drop().await;
 }
@@ -84,7 +87,8 @@ async fn a_row_that_cannot_be_read_is_named() {
     keep(&mut connection, &[(0, &row(1, -1, Why::Retry)), (1, &row(2, -1, Why::Retry))]).await;
     let spoil = "update deferred set messages = '\\x63' where chunk_id = $1";
     sqlx::query(spoil).bind(id(1).get()).execute(schema.pool()).await.unwrap();
-    let due = due(&mut connection, Lane::Bulk, &[0, 1], &[], 9, 9).await.unwrap();
+    let looked = Looked { most: 9, over: 9, ..Looked::default() };
+    let due = due(&mut connection, Lane::Bulk, &[0, 1], looked).await.unwrap();
     assert_eq!(due.rows.iter().map(|(_, row)| row.chunk).collect::<Vec<_>>(), [id(2)]);
     assert_eq!(due.unreadable, [(0, id(1).get())]);
     // A new holder that cannot read what was attempted does not begin.
@@ -178,4 +182,41 @@ fn the_bounds_of_a_partition() {
     // The second had its row before.
     stock.changed(&rows.into(), &[id(1)].into());
     assert_eq!((stock.rows, stock.octets), (8, 110));
+}
+
+/// What waits for the morning has a bound of its own, and is due as soon as it is day; what is
+/// cancelled is due at once, but not what an operator is asked about.
+#[tokio::test]
+async fn the_night_and_the_cancelled_have_rules_of_their_own() {
+    let schema = Schema::new(&ledger::MIGRATIONS).await;
+    let mut connection = schema.pool().acquire().await.unwrap();
+    let of = |campaign, row| Row { campaign, ..row };
+    let rows = [
+        row(1, -9_000, Why::Quiet),
+        of(5, row(2, 60_000, Why::Quiet)),
+        row(3, -1_000, Why::Retry),
+        of(5, row(4, 60_000, Why::Retry)),
+        of(5, row(5, 60_000, Why::LookUp)),
+        of(6, row(6, 60_000, Why::Retry)),
+    ];
+    keep(&mut connection, &rows.iter().map(|row| (0, row)).collect::<Vec<_>>()).await;
+    let mut seen = async |looked| {
+        let due = due(&mut connection, Lane::Bulk, &[0], looked).await.unwrap();
+        due.rows.into_iter().map(|(_, row)| row.chunk.get() >> 30).collect::<Vec<_>>()
+    };
+    let looked = Looked { most: 9, over: 9, quiet: 9, ..Looked::default() };
+    assert_eq!(seen(looked).await, [3, 1]);
+    assert_eq!(seen(Looked { quiet: 0, ..looked }).await, [3]);
+    assert_eq!(seen(Looked { day: true, ..looked }).await, [3, 1, 2]);
+    assert_eq!(seen(Looked { canceled: &[5], ..looked }).await, [3, 1, 2, 4]);
+    // Once the rest of it is only asked about, its row says so.
+    let asked = of(5, row(4, 60_000, Why::LookUp));
+    drop(connection);
+    let mut connection = schema.pool().acquire().await.unwrap();
+    keep(&mut connection, &[(0, &asked)]).await;
+    let looked = Looked { most: 9, canceled: &[5], ..Looked::default() };
+    let due = due(&mut connection, Lane::Bulk, &[0], looked).await.unwrap();
+    assert_eq!(due.rows.iter().map(|(_, row)| row.chunk).collect::<Vec<_>>(), [id(3), id(2)]);
+    drop(connection);
+    schema.drop().await;
 }

@@ -106,6 +106,9 @@ impl Desk {
             let wait = match later.map(|past| past.stands(message.position)) {
                 Some(Stands::Open) => Wait { at: look_up_at, why: Why::LookUp, code: 0 },
                 Some(Stands::MayRetry) => Wait { at: now.boot, why: Why::Retry, code: 0 },
+                // The hours, or the line, may have been changed since: it is asked anew, before it
+                // could be let go again.
+                _ if message.why == Why::Quiet => Wait { at: now.boot - 1, why: Why::Quiet, code: 0 },
                 _ => {
                     let at = now.boot + (message.due.0 - now.unix.0);
                     Wait { at, why: message.why, code: message.code }

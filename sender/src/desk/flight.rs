@@ -140,6 +140,17 @@ impl Work {
         self.messages.get_mut(usize::from(position))
     }
 
+    /// The messages that wait for anything but an answer about their last attempt: they do so no
+    /// longer.
+    pub(super) fn wait_no_longer(&mut self) -> Bits {
+        let open = self.open;
+        let messages = (0..=u8::MAX).zip(&mut self.messages).filter(|(position, _)| open.contains(*position));
+        let waiting = messages.filter_map(|(position, message)| {
+            message.waits.take_if(|wait| wait.why != Why::LookUp).map(|_| position)
+        });
+        waiting.collect()
+    }
+
     pub(super) fn send_by(&self) -> UnixMillis {
         self.chunk.send_by
     }
@@ -154,7 +165,7 @@ impl Work {
     /// The row that says that nothing is left to be done.
     pub(super) fn ended_row(&self, offset: i64) -> Row {
         let (chunk, account, send_by) = (self.chunk.id, self.chunk.account, self.send_by());
-        Row { chunk, account, offset, send_by, record: Bytes::new(), messages: Vec::new() }
+        Row { chunk, account, campaign: 0, offset, send_by, record: Bytes::new(), messages: Vec::new() }
     }
 
     /// The row that says where its messages stand: all of them wait.
@@ -165,7 +176,7 @@ impl Work {
             let due = match wait.why {
                 // A clock that was set must not move it behind the time it expires at.
                 Why::Dead => self.send_by(),
-                Why::Retry | Why::Patience | Why::LookUp => now.unix.plus(wait.at - now.boot),
+                Why::Retry | Why::Patience | Why::LookUp | Why::Quiet => now.unix.plus(wait.at - now.boot),
             };
             let Message { attempt, tries, questions, .. } = *message;
             // Only a message whose outcome is unknown is asked about, and only where it went.
@@ -179,6 +190,7 @@ impl Work {
         Row {
             chunk: self.chunk.id,
             account: self.chunk.account,
+            campaign: self.chunk.campaign,
             offset,
             send_by: self.send_by(),
             record: self.record.clone(),

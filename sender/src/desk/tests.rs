@@ -1,6 +1,7 @@
 //! The desk under random schedules.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod courtesy;
 mod model;
 
 use super::*;
@@ -18,6 +19,8 @@ use wire::billed::{Answer, answer};
 use wire::submitted::Text;
 
 const SEND_BY: UnixMillis = UnixMillis(1_000_000);
+/// A line of advertising.
+const AD: &str = "100099";
 
 fn chunk(number: i64, recipients: Vec<u64>) -> Arc<Chunk> {
     let id = ChunkId::new((number + 1) << 30).unwrap();
@@ -26,7 +29,8 @@ fn chunk(number: i64, recipients: Vec<u64>) -> Arc<Chunk> {
         // Accounts take turns: a later chunk may be sent before an earlier one.
         account: 1 + i64::from(number % 4 == 3),
         asked_lane: Lane::Bulk,
-        line: "100002".into(),
+        // Some are advertising, and some belong to campaigns.
+        line: if number % 5 == 4 { AD } else { "100002" }.into(),
         recipients: recipients
             .into_iter()
             .map(|n| Msisdn::from_canonical(989_120_000_000 + n).unwrap())
@@ -40,7 +44,7 @@ fn chunk(number: i64, recipients: Vec<u64>) -> Arc<Chunk> {
         call_id: id,
         call_chunks: 1,
         call_messages: 1,
-        campaign: 0,
+        campaign: number % 3,
     })
 }
 
@@ -52,6 +56,15 @@ fn paid(budget: &Arc<Budget>, chunk: &Arc<Chunk>, paid: u16) -> Option<Paid> {
 fn desk(frontier: i64) -> Desk {
     let stood = Stand { frontier, last_source: frontier - 1, point: 0 };
     Desk::new("magfa".into(), stood, Scan::default(), 0, &[])
+}
+
+/// Nothing is cancelled, nobody opted out, and it is day.
+fn rules() -> Rules {
+    Rules::of(&[], &[], None)
+}
+
+fn at(time: i64) -> Now {
+    Now { boot: time, unix: UnixMillis(time) }
 }
 
 fn retry(at: i64) -> Wait {
@@ -115,7 +128,7 @@ impl World {
     }
 
     fn call(&mut self, max: usize) {
-        let call = self.desk.next_call(max, UnixMillis(self.now));
+        let call = self.desk.next_call(max, at(self.now), &rules());
         assert!(call.len() <= max);
         let recipients: HashSet<_> =
             call.iter().map(|l| l.chunk.recipients[usize::from(l.position)]).collect();
@@ -237,7 +250,7 @@ fn what_is_late_expires_and_is_not_sent() {
     let mut desk = self::desk(0);
     let one = chunk(1, vec![1, 2]);
     desk.take(0, 0, paid(&budget, &one, 2), 0).unwrap();
-    assert!(desk.next_call(100, SEND_BY).is_empty());
+    assert!(desk.next_call(100, at(SEND_BY.0), &rules()).is_empty());
     let expired = desk.expired(SEND_BY);
     assert_eq!(expired.len(), 2);
     expired.iter().for_each(|message| desk.outcome(one.id, message.position, Outcome::Expired));
@@ -253,7 +266,7 @@ fn the_one_does_not_wait_for_the_other() {
     let (one, two) = (chunk(1, vec![1, 2]), chunk(2, vec![3]));
     desk.take(0, 0, paid(&budget, &one, 2), 0).unwrap();
     desk.take(1, 1, paid(&budget, &two, 1), 0).unwrap();
-    assert_eq!(desk.next_call(100, UnixMillis(0)).len(), 3);
+    assert_eq!(desk.next_call(100, at(0), &rules()).len(), 3);
     desk.wait(one.id, 0, Wait { at: 5, why: Why::LookUp, code: 0 });
     desk.wait(one.id, 1, retry(6));
     assert!(desk.next_look_up(4).is_none());
@@ -320,7 +333,7 @@ fn who_is_asked_is_whoever_had_the_last_attempt() {
     // A new attempt goes by the route.
     later.wait(chunk.id, 2, retry(0));
     later.retry_due(Now { boot: 0, unix: UnixMillis(0) }, None);
-    let call = later.next_call(1, UnixMillis(0));
+    let call = later.next_call(1, at(0), &rules());
     assert_eq!((call[0].position, call[0].elsewhere.clone()), (2, None));
 }
 
@@ -334,7 +347,7 @@ fn what_has_a_row_leaves_memory_also_where_the_table_is_full() {
     for (source, chunk) in (0..).zip([&old, &new]) {
         desk.take(source, source, paid(&budget, chunk, 1), 0).unwrap();
     }
-    assert_eq!(desk.next_call(9, UnixMillis(0)).len(), 2);
+    assert_eq!(desk.next_call(9, at(0), &rules()).len(), 2);
     desk.wait(old.id, 0, retry(9_000));
     desk.defer(now, 1_000, 1);
     let record = answer(Version::NEWEST, 0, Answer::Paid(1), &old.encode(Version::NEWEST));
@@ -357,9 +370,8 @@ fn retries_for_a_stopped_route_leave_memory_again() {
     let (why, code, due) = (Why::Retry, 0, UnixMillis(5));
     let waiting = Waiting { position: 0, attempt: 1, tries: 1, questions: 0, why, code, due, attempted };
     let (id, send_by) = (chunk.id, SEND_BY);
-    let row = Row { chunk: id, account: 1, offset: 0, send_by, record, messages: vec![waiting] };
+    let row = Row { chunk: id, account: 1, campaign: 0, offset: 0, send_by, record, messages: vec![waiting] };
     let mut desk = self::desk(5);
-    let at = |boot| Now { boot, unix: UnixMillis(boot) };
     desk.load(row, at(10), 0).unwrap();
     desk.retry_due(at(10), Some(20_000));
     assert!(!desk.has_ready());

@@ -33,7 +33,9 @@ impl Desk {
             };
             let postponed = not_before.filter(|_| now.unix < send_by && self.is_from_table(id));
             if let Some(at) = postponed {
-                later.push((id, position, Wait { at, ..wait }));
+                // What waited for the morning waits for the route now.
+                let why = if wait.why == Why::Quiet { Why::Retry } else { wait.why };
+                later.push((id, position, Wait { at, why, ..wait }));
                 continue;
             }
             let message = [position].into_iter().collect();

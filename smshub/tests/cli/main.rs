@@ -6,6 +6,7 @@ mod admin;
 mod audit;
 mod config;
 mod dead;
+mod opt_out;
 mod records;
 mod send;
 mod support;

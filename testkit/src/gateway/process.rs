@@ -100,6 +100,14 @@ impl Process {
         }
     }
 
+    /// All that it logged so far.
+    ///
+    /// # Panics
+    /// Where the log cannot be read.
+    pub fn whole_log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("the log is there")
+    }
+
     /// What it logged, the last part of it.
     pub fn log(&self) -> String {
         tail(&self.log)

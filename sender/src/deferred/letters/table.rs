@@ -99,6 +99,7 @@ fn letter(row: Stored) -> Result<Letter, sqlx::Error> {
         partition: row.partition,
         dead: BTreeMap::new(),
         retried: Others::default(),
+        quiet: Others::default(),
         asked_about: Others::default(),
         since: row.deferred_at,
         send_by: row.send_by,
@@ -113,6 +114,7 @@ fn letter(row: Stored) -> Result<Letter, sqlx::Error> {
             }
             Why::LookUp => letter.asked_about.add(message.due),
             Why::Retry | Why::Patience => letter.retried.add(message.due),
+            Why::Quiet => letter.quiet.add(message.due),
         }
     }
     Ok(letter)

@@ -8,7 +8,7 @@ mod schedules;
 
 use super::*;
 use crate::deferred::{Ahead, Order, Row, Verb};
-use domain::outcome::Refusal;
+use domain::hours::Hours;
 use platform::kafka::budget::Budget;
 use std::collections::BTreeMap;
 use wire::Version;
@@ -31,6 +31,11 @@ struct Model {
     stored: Stand,
     epoch: i64,
     calls: Vec<(Vec<Leaving>, Vec<bool>)>,
+    /// What is not to be sent, on its way to the log.
+    closing: Vec<(Refusal, Vec<Leaving>)>,
+    rules: Rules,
+    canceled: Vec<i64>,
+    opt_outs: Vec<(i64, i64)>,
     /// What the operator has.
     has: HashSet<Message>,
     /// What closed, with its outcome.
@@ -52,6 +57,10 @@ impl Model {
             stored: Stand { frontier: 0, last_source: -1, point: 0 },
             epoch: 1,
             calls: vec![],
+            closing: vec![],
+            rules: Rules::of(&[], &[], Some((AD, day()))),
+            canceled: vec![],
+            opt_outs: vec![],
             has: HashSet::new(),
             closed: BTreeMap::new(),
             now: 0,
@@ -82,7 +91,7 @@ impl Model {
     }
 
     fn call(&mut self, max: usize, reaches: &[bool]) {
-        let call = self.desk.next_call(max, self.time().unix);
+        let call = self.desk.next_call(max, self.time(), &self.rules);
         if call.is_empty() {
             return;
         }
@@ -97,11 +106,49 @@ impl Model {
             let message = (leaving.chunk.id, leaving.position);
             assert!(!self.closed.contains_key(&message), "sent after it was closed");
             assert!(!self.has.contains(&message), "sent although the operator has it");
+            self.assert_courteous(leaving);
             if *reaches {
                 self.has.insert(message);
             }
         }
         self.calls.push((call, reaches));
+    }
+
+    fn assert_courteous(&self, leaving: &Leaving) {
+        let chunk = &leaving.chunk;
+        assert!(!self.canceled.contains(&chunk.campaign), "sent although it is cancelled");
+        let recipient = chunk.recipients[usize::from(leaving.position)].get() as i64;
+        assert!(
+            !self.opt_outs.contains(&(chunk.account, recipient)),
+            "sent although the recipient opted out"
+        );
+        assert!(chunk.line != AD || day().closed_until(self.time().unix).is_none(), "advertising at night");
+    }
+
+    fn cancel(&mut self, campaign: i64) {
+        self.canceled.push(campaign);
+        self.rules = Rules::of(&self.canceled, &self.opt_outs, Some((AD, day())));
+    }
+
+    fn opt_out(&mut self, account: i64, number: u64) {
+        self.opt_outs.push((account, 989_120_000_000 + number as i64));
+        self.rules = Rules::of(&self.canceled, &self.opt_outs, Some((AD, day())));
+    }
+
+    fn refuse(&mut self, most: usize) {
+        self.closing.extend(self.desk.refused(most));
+    }
+
+    /// One of the records of what is not to be sent reaches the log.
+    fn close(&mut self, at: usize) {
+        let (why, messages) = self.closing.swap_remove(at);
+        for leaving in &messages {
+            let message = (leaving.chunk.id, leaving.position);
+            assert!(!self.has.contains(&message), "refused, and the operator has it");
+        }
+        if !messages.is_empty() {
+            self.outcomes(&messages, &vec![Outcome::Refused(why); messages.len()]);
+        }
     }
 
     /// What a call's answer may say depends on what the operator got.
@@ -201,12 +248,19 @@ impl Model {
     fn look(&mut self) {
         let now = self.time();
         let known: HashSet<ChunkId> = self.desk.kept_chunks().collect();
-        let due = |row: &&Row| row.due().is_some_and(|due| due <= now.unix) && !known.contains(&row.chunk);
+        let is_day = self.rules.is_day(now.unix);
+        let now_due = |row: &Row| {
+            row.due().is_some_and(|due| due <= now.unix)
+                || row.is_quiet() && is_day
+                || row.cancelable().is_some_and(|campaign| self.canceled.contains(&campaign))
+        };
+        let due = |row: &&Row| now_due(row) && !known.contains(&row.chunk);
         let mut rows: Vec<Row> = self.table.values().filter(due).cloned().collect();
         rows.extend(self.orders.values().filter_map(|order| self.table.get(&order.chunk)).cloned());
         for row in rows {
             self.desk.load(row, now, now.boot + 5).unwrap();
         }
+        self.desk.mind(now, &self.rules);
         for order in self.orders.clone().into_values() {
             let dropped = self.desk.obey(&order);
             if !dropped.is_empty() {
@@ -229,6 +283,7 @@ impl Model {
     /// The process dies with all its calls under way; another one begins.
     fn crash(&mut self) {
         self.calls.clear();
+        self.closing.clear();
         self.epoch += 1;
         self.attempts.push(Attempt { epoch: self.epoch, at: UnixMillis(self.now), kind: AttemptKind::Fence });
         let fence = self.attempts.len() as i64 - 1;
@@ -275,6 +330,13 @@ impl Model {
                 self.desk.retry_due(self.time(), not_before);
             }
             Happens::Defer { after, room } => self.desk.defer(self.time(), after, room),
+            Happens::Cancel(campaign) => self.cancel(campaign),
+            Happens::OptOut { account, number } => self.opt_out(account, number),
+            Happens::Mind => self.desk.mind(self.time(), &self.rules),
+            Happens::Refuse(most) => self.refuse(most),
+            Happens::Close(at) if !self.closing.is_empty() => self.close(at.index(self.closing.len())),
+            Happens::Close(_) => {}
+            Happens::Morning => self.now = self.now.max(MORNING_MS),
             Happens::Store => self.store(),
             Happens::Look => self.look(),
             Happens::Order { row, verb } => self.order(&row, verb),
@@ -287,6 +349,10 @@ impl Model {
         for round in 0..2_000 {
             self.deliver();
             self.call(100, &[true]);
+            self.refuse(100);
+            while !self.closing.is_empty() {
+                self.close(0);
+            }
             while !self.calls.is_empty() {
                 self.end(0, &[Outcome::Taken]);
             }
@@ -305,6 +371,13 @@ impl Model {
         }
         panic!("it does not come to rest: {:?}", self.table);
     }
+}
+
+/// Advertising is sent from the first minute of the day on.
+const MORNING_MS: i64 = 60_000;
+
+fn day() -> Hours {
+    Hours::new(1, 24 * 60, 0).unwrap()
 }
 
 fn slice_of(leaving: &Leaving) -> SliceOf {

@@ -4,6 +4,7 @@ use crate::attempts::Writer;
 use crate::call::{Line, Link};
 use crate::config::{ConnectorLimits, MagfaSettings, Routes, Settings};
 use crate::connector::Connector;
+use crate::courtesy::{Courtesy, CourtesySettings};
 use crate::magfa::{Magfa, Outgoing, Sent};
 use crate::metrics::Unknowns;
 use crate::poll::places::Place;
@@ -104,6 +105,14 @@ impl Rig {
             linger_standard_ms: 0,
             linger_bulk_ms: 0,
             stale_after_ms: 10_000,
+            courtesy: CourtesySettings {
+                read_every_ms: 1_000,
+                opt_outs_max: 10,
+                canceled_max: 10,
+                advertising_from: "00:00".into(),
+                advertising_until: "24:00".into(),
+                utc_ahead_minutes: 0,
+            },
             routes: Routes { express: lane(), standard: lane(), bulk: lane() },
             connectors: BTreeMap::from([("magfa".to_owned(), magfa)]),
         }
@@ -120,7 +129,9 @@ impl Rig {
         let connector = Connector::new("magfa", &ConnectorLimits::default(), 5_000, &Health::new());
         let heard = Arc::new(Heard::new(self.schema.pools().common().clone()));
         let route = Link { connector: Arc::new(connector), magfa };
-        Arc::new(Line { route, others: BTreeMap::new(), standing, heard, writer: Arc::new(writer) })
+        let courtesy = Arc::new(Courtesy::new(&self.settings().courtesy));
+        let (others, pool) = (BTreeMap::new(), self.schema.pools().common().clone());
+        Arc::new(Line { route, others, standing, courtesy, pool, heard, writer: Arc::new(writer) })
     }
 
     async fn standing(&self) -> Arc<Standing> {

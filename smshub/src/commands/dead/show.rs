@@ -74,6 +74,7 @@ fn line(letter: &Letter, code: Option<i16>) -> String {
     }
     let mut waits: Vec<String> = codes.iter().map(|(code, count)| format!("{count} × code {code}")).collect();
     waits.extend(others(&letter.retried, "tried again"));
+    waits.extend(others(&letter.quiet, "advertising that waits for its hours"));
     waits.extend(others(&letter.asked_about, "asked about"));
     let mut ordered = String::new();
     for (verb, messages) in [("requeue", letter.requeued), ("drop", letter.dropped)] {

@@ -18,8 +18,9 @@ impl Content {
     pub(super) fn of(self, chunk: &Chunk, index: u8) -> Vec<(&'static str, Value)> {
         let index = usize::from(index);
         let mut fields = Vec::new();
-        if let Some(to) = chunk.recipients.get(index) {
-            fields.push(("to", json!(self.number(*to))));
+        match chunk.recipient(index) {
+            Some(to) => fields.push(("to", json!(self.number(to)))),
+            None => fields.push(("erased", json!(true))),
         }
         fields.push(("from", json!(chunk.line)));
         if let Some(text) = chunk.text(index) {

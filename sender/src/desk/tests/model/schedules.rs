@@ -14,6 +14,12 @@ pub(super) enum Happens {
     Store,
     Look,
     Order { row: prop::sample::Index, verb: bool },
+    Cancel(i64),
+    OptOut { account: i64, number: u64 },
+    Mind,
+    Refuse(usize),
+    Close(prop::sample::Index),
+    Morning,
     Crash,
 }
 
@@ -39,6 +45,12 @@ fn happens() -> impl Strategy<Value = Happens> {
         3 => Just(Store),
         2 => Just(Look),
         1 => (index(), any::<bool>()).prop_map(|(row, verb)| Order { row, verb }),
+        1 => (1i64..3).prop_map(Cancel),
+        1 => (1i64..3, 0u64..6).prop_map(|(account, number)| OptOut { account, number }),
+        2 => Just(Mind),
+        2 => (1usize..4).prop_map(Refuse),
+        2 => index().prop_map(Close),
+        1 => Just(Morning),
         2 => Just(Crash),
     ]
 }
@@ -94,6 +106,9 @@ proptest! {
                 prop_assert!(ended.is_some(), "{}/{position} was forgotten", chunk.id);
                 let has = model.has.contains(&(chunk.id, position));
                 prop_assert_eq!(has, ended == Some(&Outcome::Taken));
+                if ended == Some(&Outcome::Refused(Refusal::Canceled)) {
+                    prop_assert!(model.canceled.contains(&chunk.campaign));
+                }
             }
         }
         numbers_of_attempts_only_grow(&model.attempts);
