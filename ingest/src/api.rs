@@ -5,6 +5,7 @@ mod balance;
 mod bodies;
 mod bulk;
 mod bulk_answer;
+mod campaigns;
 mod describe;
 mod docs;
 mod format;
@@ -47,6 +48,11 @@ fn v1() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(bulk::send))
         .routes(routes!(reports::bulk))
         .routes(routes!(balance::read))
+        .routes(routes!(campaigns::create, campaigns::list))
+        .routes(routes!(campaigns::read))
+        .routes(routes!(campaigns::rows::put))
+        .routes(routes!(campaigns::close))
+        .routes(routes!(campaigns::cancel))
         .routes(routes!(receipts::push))
         .split_for_parts()
 }

@@ -1,6 +1,7 @@
 //! What the handlers of all requests share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use domain::lane::Lane;
 use platform::heard::Heard;
@@ -13,7 +14,7 @@ use platform::role::Common;
 use platform::threads::Threads;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::config::Settings;
+use crate::config::{CampaignSettings, Settings};
 use crate::keys::KeyCache;
 use crate::produce::LaneProducer;
 use crate::receipts::{CALLS_MAX, Doors};
@@ -39,6 +40,11 @@ pub(crate) struct App {
     /// Room for calls with receipts.
     pub(crate) pushes: Semaphore,
     pub(crate) receipts_topic: String,
+    pub(crate) campaigns: CampaignSettings,
+    /// Room for uploads of campaigns.
+    pub(crate) uploads: Arc<Semaphore>,
+    /// Uploads, which may go on for hours, end at the next chance.
+    pub(crate) stopping: AtomicBool,
     lanes: [LaneProducer; 3],
     bodies: Arc<Semaphore>,
     workers: Arc<Semaphore>,
@@ -66,6 +72,9 @@ impl App {
             heard: Arc::new(Heard::new(common.pools.common().clone())),
             pushes: Semaphore::new(CALLS_MAX),
             receipts_topic: common.topics.receipts(),
+            campaigns: settings.campaigns.clone(),
+            uploads: Arc::new(Semaphore::new(settings.campaigns.uploads)),
+            stopping: AtomicBool::new(false),
             lanes,
             bodies: room(settings.limits.bulk_bodies_bytes),
             workers: Arc::new(Semaphore::new(settings.limits.bulk_workers)),

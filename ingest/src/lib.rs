@@ -7,10 +7,13 @@
 //! then holds the ids (`api`). What became of the messages is read from the tables that
 //! billing and dlr-reconciler keep (`reports`).
 //!
+//! A campaign's file is taken in row by row, by the same checks (`campaigns`).
+//!
 //! Operators push receipts by another path (`receipts`): into `sms.receipts`.
 
 mod api;
 mod app;
+mod campaigns;
 mod chunking;
 mod config;
 mod funds;
@@ -30,6 +33,7 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -40,7 +44,7 @@ use platform::ownership::IdSource;
 use platform::role::Common;
 use tokio::net::{TcpListener, TcpSocket};
 
-pub use config::{ByLane, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
+pub use config::{ByLane, CampaignSettings, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
 
 use app::App;
 
@@ -73,6 +77,13 @@ pub fn start(
     let (tariffs, pool) = (Arc::clone(&app.tariffs), common.pools.common().clone());
     lifecycle.spawn("ingest-tariff", Phase::Close, |stop| {
         tariffs::refresh(tariffs, pool, ids, every, check, stop)
+    });
+
+    let uploading = Arc::clone(&app);
+    lifecycle.spawn("ingest-uploads", Phase::StopAccepting, |stop| async move {
+        stop.requested().await;
+        uploading.stopping.store(true, Ordering::Relaxed);
+        Ok(())
     });
 
     let (router, limits) = (api::router(Arc::clone(&app)), settings.http.clone());

@@ -2,7 +2,9 @@
 //! a bulk call needs of the processor is spent here and in encoding.
 
 mod bulk;
+mod campaign;
 mod message;
+mod rows;
 mod texts;
 
 use std::borrow::Cow;
@@ -15,7 +17,9 @@ use domain::time::UnixMillis;
 use platform::http::problem::{FieldCode, Problem};
 
 pub(crate) use bulk::{Rejected, bulk};
+pub(crate) use campaign::campaign;
 pub(crate) use message::{Message, message};
+pub(crate) use rows::{Checked, rows};
 
 use crate::keys::Identity;
 use crate::request::{Errors, Got, Path};

@@ -6,6 +6,7 @@
 //! is not a field of ours.
 
 pub(crate) mod bulk;
+pub(crate) mod campaign;
 pub(crate) mod errors;
 pub(crate) mod message;
 mod object;

@@ -53,8 +53,8 @@ create table campaign_segment (
     rows_after      bigint not null,
     hash_after      bigint not null,
     left_out        integer[] not null,
-    -- Rows newly found to be at fault among these, and their faults.
-    invalid         bigint not null,
+    -- Those of these that are at fault, and the faults.
+    invalid         integer[] not null,
     errors          jsonb not null,
     first_chunk     bigint not null,
     -- Messages of each chunk.

@@ -18,7 +18,7 @@ pub mod problem;
 mod request_id;
 mod serve;
 
-pub use body::read_body;
+pub use body::{Pieces, read_body};
 pub use conventions::with_conventions;
 pub use limits::HttpLimits;
 pub use request_id::RequestId;

@@ -4,7 +4,7 @@ use platform::config::Violations;
 use platform::http::HttpLimits;
 use platform::kafka::KafkaSettings;
 
-use crate::{ByLane, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
+use crate::{ByLane, CampaignSettings, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
 
 /// The secret of connector `magfa`.
 pub(super) const SECRET: &str = "0123456789abcdef!~";
@@ -40,6 +40,14 @@ pub(super) fn settings() -> Settings {
             ttl_seconds_min: 30,
             ttl_seconds_max: 259_200,
             ttl_seconds_default: ByLane { express: 300, standard: 86_400, bulk: 259_200 },
+        },
+        campaigns: CampaignSettings {
+            uploads: 4,
+            segment_rows: 100,
+            segment_wait_ms: 200,
+            room_timeout_ms: 2_000,
+            verdict_timeout_ms: 10_000,
+            gzip_times: 100,
         },
         keys: KeySettings { known_ms: 200, unknown_ms: 200, entries: 1_000 },
         produce: ProduceSettings {
@@ -99,6 +107,10 @@ fn settings_that_cannot_work_are_refused() {
         ("ingest.limits.bulk_bodies_bytes", refused(|s| s.limits.bulk_bodies_bytes = 1 << 20)),
         ("ingest.limits.ttl_seconds_max", refused(|s| s.limits.ttl_seconds_max = 259_201)),
         ("ingest.limits.ttl_seconds_default.express", refused(|s| s.limits.ttl_seconds_default.express = 29)),
+        ("ingest.campaigns.uploads", refused(|s| s.campaigns.uploads = 0)),
+        ("ingest.campaigns.segment_rows", refused(|s| s.campaigns.segment_rows = 2_501)),
+        ("ingest.campaigns.verdict_timeout_ms", refused(|s| s.campaigns.verdict_timeout_ms = 9)),
+        ("ingest.campaigns.gzip_times", refused(|s| s.campaigns.gzip_times = 1_033)),
         ("ingest.keys.entries", refused(|s| s.keys.entries = 0)),
         ("ingest.limits.receipts_body_bytes", refused(|s| s.limits.receipts_body_bytes = 0)),
         ("ingest.receipts.magfa.secret", refused(|s| push(s, "fifteen letters"))),

@@ -25,8 +25,8 @@ pub async fn read_body(
     total_timeout: Duration,
     idle: Duration,
 ) -> Result<Bytes, Problem> {
-    let mut reader = Reader { body, deadline: Instant::now() + total_timeout, idle };
-    let declared = reader.body.size_hint().lower();
+    let declared = body.size_hint().lower();
+    let mut reader = Pieces { body, deadline: Some(Instant::now() + total_timeout), idle };
     let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX);
     if declared > limit {
         if declared <= limit.saturating_add(LINGER_BYTES) {
@@ -54,17 +54,28 @@ fn too_large(max_bytes: usize) -> Problem {
     Problem::new(Code::BodyTooLarge).detail(format!("the body may have at most {max_bytes} bytes"))
 }
 
-struct Reader {
+/// A body that is read piece by piece as it comes, however long it is and takes, with no pause longer than
+/// `idle`.
+pub struct Pieces {
     body: Body,
-    deadline: Instant,
+    deadline: Option<Instant>,
     idle: Duration,
 }
 
-impl Reader {
-    /// The next piece of data; none at the end.
-    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+impl Pieces {
+    /// The pieces of a body that may take any time.
+    pub fn new(body: Body, idle: Duration) -> Self {
+        Pieces { body, deadline: None, idle }
+    }
+
+    /// The next piece of data; none at the end. Dropped while it waits, it loses nothing.
+    ///
+    /// # Errors
+    /// 408 `request_timeout`; 400 `invalid_request` for a body that breaks off.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         loop {
-            let until = self.deadline.min(Instant::now() + self.idle);
+            let idle = Instant::now() + self.idle;
+            let until = self.deadline.map_or(idle, |deadline| deadline.min(idle));
             match timeout_at(until, self.body.frame()).await {
                 Err(_) => {
                     return Err(Problem::new(Code::RequestTimeout).detail("the body did not come in time"));
