@@ -6,6 +6,7 @@
 //! are guarded by the state row's lock, or are written in the order of their keys).
 
 mod account_day;
+mod campaign;
 mod carriers;
 mod chunk_content;
 mod chunk_operator_ids;
@@ -33,6 +34,7 @@ use crate::merge::{Batch, Heard, Slice, by_chunk};
 use crate::pushed;
 use crate::schedule::Schedule;
 use account_day::Days;
+use campaign::Campaigns;
 use chunk_state::{Merged, Row};
 use domain::bits::Bits;
 use domain::id::ChunkId;
@@ -111,6 +113,7 @@ struct Decided {
     /// Chunks that are in history.
     moved: BTreeSet<ChunkId>,
     days: Days,
+    campaigns: Campaigns,
 }
 
 /// What was heard too early.
@@ -171,7 +174,8 @@ async fn store(
 ) -> Result<Stored, LedgerError> {
     let all = || batches.iter().map(|held| held.batch);
     let heard = by_chunk(all());
-    let Decided { mut stored, unmatched, moved, mut days } = decide(connection, &heard, means).await?;
+    let Decided { mut stored, unmatched, moved, mut days, campaigns } =
+        decide(connection, &heard, means).await?;
     stored.recorded = chunk_content::insert(connection, all(), &mut days).await?;
     chunk_operator_ids::insert(connection, all(), &moved).await?;
     let from = batches.iter().map(|held| (held.batch, held.topic, held.partition));
@@ -179,6 +183,7 @@ async fn store(
     stored.pending = pending_receipt::insert(connection, batches, &unmatched, means.version).await?;
     parked::insert(connection, batches).await?;
     days.add(connection).await?;
+    campaigns.add(connection).await?;
     Ok(stored)
 }
 
@@ -202,6 +207,8 @@ async fn decide(
     for row in &rows {
         decided.stored.count(row, settlements.get(&row.chunk));
         decided.days.ended(row);
+        let campaigns = decided.campaigns.changed(row, settlements.get(&row.chunk));
+        campaigns.map_err(|error| chunk_state::corrupt(row.chunk.get(), error))?;
     }
     for (chunk, foreign) in &moved.foreign {
         decided.stored.foreign(*chunk, foreign);

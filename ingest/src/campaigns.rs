@@ -28,6 +28,9 @@ mod store;
 mod upload;
 mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use begin::{Asked, upload};
 pub(crate) use campaign::{Campaign, RowError, Taken};
 pub(crate) use file::{FileRow, Format, RowCode, RowFault, Written as WrittenRow};

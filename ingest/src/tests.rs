@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bad_input;
+pub(crate) mod billing;
+mod campaigns;
 mod docs;
-mod gateway;
+pub(crate) mod gateway;
 mod keys;
 mod receipts;
 mod reports;
 mod scarcity;
 mod sending;
 mod server;
-mod settings;
+pub(crate) mod settings;

@@ -87,18 +87,25 @@ async fn within(app: &Arc<App>, caller: Arc<Identity>, asked: Asked, body: Piece
         );
     };
     // A task of its own, so that the campaign is given back whatever becomes of it.
-    let (of, app_of) = (campaign.id, Arc::clone(app));
-    let running = tokio::spawn(async move {
-        let claimed = settled(&app_of, claimed, upload).await?;
-        let Claimed { campaign, pending } = claimed;
-        let upload = Upload::new((app_of, caller), campaign, Some(upload), pending, (body, asked.written))?;
-        ended(upload).await
-    });
+    let of = campaign.id;
+    let running = tokio::spawn(taken_in(Arc::clone(app), caller, claimed, upload, (body, asked.written)));
     let ended = running.await.unwrap_or_else(|_| Err(Problem::new(Code::InternalError)));
     if !release(app, of, upload).await {
         tokio::spawn(release_at_last(Arc::clone(app), of, upload));
     }
     ended
+}
+
+/// Takes the rows of a body in, for a campaign that was claimed.
+pub(super) async fn taken_in(
+    app: Arc<App>,
+    caller: Arc<Identity>,
+    claimed: Claimed,
+    upload: Uuid,
+    body: (Pieces, Written),
+) -> Result<Taken, Problem> {
+    let Claimed { campaign, pending } = settled(&app, claimed, upload).await?;
+    ended(Upload::new((app, caller), campaign, Some(upload), pending, body)?).await
 }
 
 /// Runs it; a problem says how far it came.

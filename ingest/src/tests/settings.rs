@@ -7,9 +7,9 @@ use platform::kafka::KafkaSettings;
 use crate::{ByLane, CampaignSettings, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
 
 /// The secret of connector `magfa`.
-pub(super) const SECRET: &str = "0123456789abcdef!~";
+pub(crate) const SECRET: &str = "0123456789abcdef!~";
 
-pub(super) fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         currency: "IRR".into(),

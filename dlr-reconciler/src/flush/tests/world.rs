@@ -216,6 +216,27 @@ impl World {
         words.join(", ")
     }
 
+    /// What is counted of the campaign: its messages, what was charged, and what came back.
+    pub(crate) async fn campaign(&self) -> (String, i64, i64) {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "select status, messages from campaign_count where campaign_id = $1 and messages <> 0 order by 1",
+        )
+        .bind(samples::CAMPAIGN)
+        .fetch_all(self.schema.pool())
+        .await
+        .unwrap();
+        let money: Option<(i64, i64)> =
+            sqlx::query_as("select price, refunded from campaign_money where campaign_id = $1")
+                .bind(samples::CAMPAIGN)
+                .fetch_optional(self.schema.pool())
+                .await
+                .unwrap();
+        let words: Vec<String> =
+            rows.into_iter().map(|(status, count)| format!("{status} {count}")).collect();
+        let (price, refunded) = money.unwrap_or_default();
+        (words.join(", "), price, refunded)
+    }
+
     /// Audits the books: L1 to L5.
     pub(crate) async fn is_clean(&self, expect: Expect) {
         let mut connection = self.pool().acquire().await.unwrap();
