@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{account, audit, config, connector, dead, key, run, send, topics, trace};
+use crate::commands::{account, audit, campaign, config, connector, dead, key, run, send, topics, trace};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -10,6 +10,7 @@ Examples:
   smshub migrate && smshub topics create
   smshub run --target all
   SMSHUB_KEY=sk_… smshub send --file recipients.csv --text 'Dear {name}, …'
+  SMSHUB_KEY=sk_… smshub campaign send --file millions.csv --text 'Dear {name}, …'
   smshub audit
 
 Settings: the documented defaults (smshub/defaults.toml), overridden by --config FILE,
@@ -42,6 +43,7 @@ pub(crate) enum Command {
     Account(account::Args),
     Key(key::Args),
     Send(send::Args),
+    Campaign(campaign::Args),
     Dead(dead::Args),
     Connector(connector::Args),
     Audit(audit::Args),
