@@ -189,3 +189,55 @@ async fn without_money_it_says_so_and_goes_on_after_a_charge() {
     assert!(all.stop().await);
     gateway.close().await;
 }
+
+/// Rows of the large file; another number by hand: `SMSHUB_TEST_CAMPAIGN_ROWS=10000000`.
+const LARGE: u32 = 100_000;
+
+/// What a process has in memory, in MiB.
+async fn resident(management: SocketAddr) -> u64 {
+    let url = format!("http://{management}/metrics");
+    let text = testkit::http_client().get(url).send().await.unwrap().text().await.unwrap();
+    let line = text.lines().find(|line| line.starts_with("process_resident_memory_bytes ")).unwrap();
+    let bytes: f64 = line.split(' ').nth(1).unwrap().parse().unwrap();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let bytes = bytes as u64;
+    bytes >> 20
+}
+
+/// Only what takes the file in runs, so that the figures are of that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_does_not_grow_with_the_file() {
+    let rows = std::env::var("SMSHUB_TEST_CAMPAIGN_ROWS").map_or(LARGE, |rows| rows.parse().unwrap());
+    let gateway = Gateway::new(Path::new(BINARY), &ledger::MIGRATIONS, operator()).await;
+    let ingest = gateway.start("ingest", "ingest").await;
+    let billing = gateway.start("billing", "billing-consumer").await;
+    let customer = gateway.customer(2 * i64::from(rows) * PRICE + 100_000 * PRICE);
+    let account = customer.account.to_string();
+    let key = gateway.must(&["key", "create", "--account", &account, "--scope", "send,read"]);
+    let url = format!("http://{}", ingest.api);
+    let mut peaks = Vec::new();
+    // The first warms up what every process keeps: pools, queues, buffers.
+    for count in [20_000, rows] {
+        let file = file(count);
+        let path = file.path().to_str().unwrap().to_owned();
+        let began = Instant::now();
+        let arguments = ["send", "--file", &path, "--text", "سلام {name}", "--no-follow"];
+        let sending = campaign(&gateway, &key, &url, &arguments);
+        tokio::pin!(sending);
+        let mut peak = 0;
+        let sent = loop {
+            tokio::select! {
+                sent = &mut sending => break sent,
+                () = tokio::time::sleep(Duration::from_millis(100)) => {
+                    peak = peak.max(resident(ingest.management).await);
+                }
+            }
+        };
+        assert!(sent.status.success(), "{}", said(&sent));
+        eprintln!("{count} rows in {:?}, at most {peak} MiB resident", began.elapsed());
+        peaks.push(peak.max(resident(ingest.management).await));
+    }
+    assert!(peaks[1] < peaks[0] + 40, "{peaks:?} MiB");
+    assert!(ingest.stop().await && billing.stop().await);
+    gateway.close().await;
+}
