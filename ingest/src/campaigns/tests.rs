@@ -15,6 +15,7 @@ use bytes::Bytes;
 use domain::money::Money;
 use platform::http::Pieces;
 use platform::http::problem::{Code, Problem};
+use platform::postgres::lost_a_race;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use sqlx::PgConnection;
@@ -154,13 +155,16 @@ impl World {
         Some(Box::pin(taken_in(app, caller, claimed, upload, body)))
     }
 
-    /// The process of the upload that runs is dead.
+    /// The process of the upload that runs is dead. (One that stands still in the middle of a
+    /// transaction holds its locks until Postgres ends it.)
     async fn bury(&self, case: &Case) {
-        sqlx::query("update campaign set upload_process = gen_random_uuid() where id = $1")
-            .bind(case.campaign.id)
-            .execute(self.gateway.schema.pool())
-            .await
-            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let bury = "update campaign set upload_process = gen_random_uuid() where id = $1";
+        while let Err(error) =
+            sqlx::query(bury).bind(case.campaign.id).execute(self.gateway.schema.pool()).await
+        {
+            assert!(lost_a_race(&error) && Instant::now() < deadline, "{error}");
+        }
     }
 
     async fn charge(&self, case: &Case, amount: i64) {

@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
+use bytes::Bytes;
 use domain::money::Money;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body_util::BodyExt;
+use futures::StreamExt;
 use serde_json::{Value, json};
 
 use super::bad_input::Answers;
@@ -274,7 +275,7 @@ async fn a_second_upload_waits_for_the_first_and_a_broken_one_gives_way() {
     let gateway = Gateway::with_topics().await;
     let biller = Biller::start(&gateway).await;
     let id = gateway.campaign("{name}").await;
-    let (sender, channel) = tokio::sync::mpsc::unbounded_channel::<Result<bytes::Bytes, std::io::Error>>();
+    let (sender, channel) = tokio::sync::mpsc::unbounded_channel::<Result<Bytes, std::io::Error>>();
     let body = Body::from_stream(futures::stream::unfold(channel, |mut channel| async {
         channel.recv().await.map(|piece| (piece, channel))
     }));
@@ -462,16 +463,10 @@ async fn every_fault_of_a_campaign_is_named() {
 async fn a_refusal_does_not_wait_for_the_rest_of_the_body() {
     let gateway = Gateway::without_topics().await;
     let id = gateway.campaign("{name}").await;
-    let endless = futures::stream::unfold(true, |first| async move {
-        if !first {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        let piece = if first { &b"phone,name\n"[..] } else { b"1,a\n" };
-        Some((Ok::<_, std::io::Error>(bytes::Bytes::from_static(piece)), false))
-    });
+    // It never ends, and no more of it comes.
+    let first = futures::stream::once(async { Ok::<_, std::io::Error>(Bytes::from_static(b"phone,name\n")) });
+    let endless = first.chain(futures::stream::pending());
     let refused = gateway.upload(&id, Body::from_stream(endless)).await;
     assert_eq!(refused.body["errors"][0]["field"], "header");
-    let empty = Body::empty().collect().await.unwrap().to_bytes();
-    assert!(empty.is_empty());
     gateway.close().await;
 }
