@@ -18,6 +18,12 @@ use crate::app::App;
 use crate::campaigns::{Asked, Format, Taken, Written, upload};
 use crate::keys::Scope;
 
+/// A file of rows.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "describes a body that is read as it comes")]
+pub(in crate::api) struct RowsFile(String);
+
 /// What of a file is taken in: of all of it, however often it had to be sent.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct Uploaded {
@@ -70,8 +76,8 @@ pub(in crate::api) struct RowError {
         ("dry_run" = Option<bool>, Query, description = "Counts and prices the file, sends nothing."),
     ),
     request_body(content(
-        (String = "text/csv", example = "to,name\n09120000001,سارا\n"),
-        (String = "application/x-ndjson", example = "{\"to\":\"09120000001\",\"name\":\"سارا\"}\n"),
+        (RowsFile = "text/csv", example = "to,name\n09120000001,سارا\n"),
+        (RowsFile = "application/x-ndjson", example = "{\"to\":\"09120000001\",\"name\":\"سارا\"}\n"),
     )),
     responses((status = 200, description = "All rows are taken in.", body = Uploaded), UploadProblems),
 )]
