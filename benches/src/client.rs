@@ -132,7 +132,8 @@ impl Gateway {
         bail!("POST {path} was answered with {status} {}: {}", problem.code, problem.detail)
     }
 
-    async fn read<T: DeserializeOwned>(&self, path: &str, key: &str) -> anyhow::Result<Option<T>> {
+    /// The answer to a GET; nothing where it is 404.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str, key: &str) -> anyhow::Result<Option<T>> {
         let response = self.client.get(format!("{}{path}", self.url)).bearer_auth(key).send().await;
         let response = response.with_context(|| format!("GET {path}"))?;
         match response.status() {

@@ -8,7 +8,8 @@
 //! runs, for which a simulated operator may be told to make faults ([`operator`]), and its
 //! report ([`report`]) shows their medians.
 //!
-//! Beside it [`hops`]: where the time of express messages goes, from what is written down anyway.
+//! Beside it [`hops`]: where the time of express messages goes, from what is written down anyway;
+//! and [`lists`]: many stored messages, and how long lists and reports of them take.
 
 mod answers;
 mod bodies;
@@ -19,6 +20,7 @@ mod express;
 mod flags;
 mod hops;
 mod latency;
+mod lists;
 mod numbers;
 mod operator;
 mod report;
@@ -29,4 +31,5 @@ mod verify;
 
 pub use flags::Flags;
 pub use hops::{HopsFlags, hops};
+pub use lists::{AskFlags, StoreFlags, ask, store};
 pub use scenario::measure;

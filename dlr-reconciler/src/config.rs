@@ -56,6 +56,8 @@ pub struct Settings {
     pub sweep: SweepSettings,
     /// How finished chunks go to history.
     pub history: HistorySettings,
+    /// How customers' endpoints are told what became of messages.
+    pub webhooks: WebhookDelivery,
 }
 
 /// How what nobody answers comes to an end.
@@ -83,6 +85,43 @@ pub struct HistorySettings {
     pub chunks: u32,
 }
 
+/// How customers' endpoints are told what became of messages.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookDelivery {
+    /// How often endpoints that have something to be told are looked for, in milliseconds.
+    pub every_ms: u64,
+    /// How many are looked at together, at most.
+    pub look_endpoints: u32,
+    /// Endpoints called at once, those that are quick.
+    pub calls_at_once: usize,
+    /// Endpoints called at once besides, those whose last call failed or was slow.
+    pub slow_calls_at_once: usize,
+    /// A call that takes so long is a slow one, in milliseconds.
+    pub slow_ms: u32,
+    /// Calls to an endpoint before what came of them is stored, at most.
+    pub turn_calls: usize,
+    /// And no further one is begun after so long, in milliseconds.
+    pub turn_ms: u64,
+    /// When a call that failed is made again: seconds after the first, the second, … failure.
+    /// After the last, the last is repeated.
+    pub retry_schedule_s: Vec<u32>,
+    /// A delivery is given up so long after its first call, and an endpoint is disabled that
+    /// took nothing for so long, in hours.
+    pub give_up_hours: u32,
+    /// The longest pause of an endpoint whose calls fail, in seconds.
+    pub pause_longest_s: u32,
+    /// Deliveries of one endpoint that are tried again and again; above it nothing new is begun.
+    pub pending_deliveries: u32,
+    /// Rows of events that may wait for one endpoint (one for each chunk and transaction); above
+    /// it the endpoint is disabled.
+    pub backlog_rows: u32,
+    /// Deliveries that the log of one endpoint holds.
+    pub log_rows: u32,
+    /// How often backlogs and logs are looked at, in milliseconds.
+    pub tidy_every_ms: u64,
+}
+
 impl Settings {
     /// Collects what is out of range.
     pub fn check(&self, violations: &mut Violations) {
@@ -108,6 +147,7 @@ impl Settings {
         range("history.after_s", self.history.after_s.into(), 0, 30 * 86_400);
         range("history.every_ms", self.history.every_ms, 20, 600_000);
         range("history.chunks", self.history.chunks.into(), 1, 2_000);
+        self.webhooks.check(violations);
         violations.range(
             "dlr_reconciler.chunks_per_transaction",
             self.chunks_per_transaction,
@@ -127,5 +167,29 @@ impl Settings {
             Lane::Standard => self.standard_flush_ms,
             Lane::Bulk => self.bulk_flush_ms,
         })
+    }
+}
+
+impl WebhookDelivery {
+    fn check(&self, violations: &mut Violations) {
+        let mut range = |key: &str, value: u64, from: u64, to: u64| {
+            violations.range(&format!("dlr_reconciler.webhooks.{key}"), value, from..=to);
+        };
+        range("every_ms", self.every_ms, 20, 60_000);
+        range("look_endpoints", self.look_endpoints.into(), 1, 10_000);
+        range("calls_at_once", self.calls_at_once as u64, 1, 1_000);
+        range("slow_calls_at_once", self.slow_calls_at_once as u64, 1, 1_000);
+        range("slow_ms", self.slow_ms.into(), 10, 60_000);
+        range("turn_calls", self.turn_calls as u64, 1, 500);
+        range("turn_ms", self.turn_ms, 0, 60_000);
+        range("give_up_hours", self.give_up_hours.into(), 1, 720);
+        range("pause_longest_s", self.pause_longest_s.into(), 1, 3_600);
+        range("pending_deliveries", self.pending_deliveries.into(), 1, 100_000);
+        range("backlog_rows", self.backlog_rows.into(), 1, 10_000_000);
+        range("log_rows", self.log_rows.into(), 1, 100_000);
+        range("tidy_every_ms", self.tidy_every_ms, 100, 3_600_000);
+        let retries = &self.retry_schedule_s;
+        let fits = (1..=32).contains(&retries.len()) && retries.iter().all(|s| (1..=86_400).contains(s));
+        violations.require(fits, "dlr_reconciler.webhooks.retry_schedule_s", "1 to 32 numbers of seconds");
     }
 }

@@ -5,7 +5,7 @@
 //! ascending → history rows likewise → ledger rows → accounts → the other tables (whose rows
 //! are guarded by the state row's lock, or are written in the order of their keys).
 
-mod account_day;
+mod account_hour;
 mod campaign;
 mod carriers;
 mod chunk_content;
@@ -18,6 +18,7 @@ mod parked;
 mod pending_receipt;
 mod receipt_poll;
 mod unanswered;
+mod webhook_event;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -33,7 +34,7 @@ pub(crate) use unanswered::{Unanswered, end as end_unanswered};
 use crate::merge::{Batch, Heard, Slice, by_chunk};
 use crate::pushed;
 use crate::schedule::Schedule;
-use account_day::Days;
+use account_hour::Hours;
 use campaign::Campaigns;
 use chunk_state::{Merged, Row};
 use domain::bits::Bits;
@@ -73,7 +74,7 @@ pub(crate) struct Means<'a> {
 #[derive(Debug)]
 pub(crate) enum Flushed {
     /// Committed.
-    Stored(Stored),
+    Stored(Box<Stored>),
     /// A position was not where it was thought to be: nothing happened.
     Moved,
 }
@@ -98,6 +99,8 @@ pub(crate) struct Stored {
     pub(crate) recorded: u64,
     /// Receipts kept because their chunk is not known yet, or the attempt they belong to.
     pub(crate) pending: u64,
+    /// Changes of status that endpoints are to be told, each counted for each endpoint.
+    pub(crate) events: u64,
     /// Receipts of messages that went by another connector, by the connector that they came by.
     pub(crate) foreign: BTreeMap<Arc<str>, u64>,
     /// Messages of which it was heard what their operators call them, or something under such a
@@ -112,7 +115,7 @@ struct Decided {
     unmatched: Unmatched,
     /// Chunks that are in history.
     moved: BTreeSet<ChunkId>,
-    days: Days,
+    hours: Hours,
     campaigns: Campaigns,
 }
 
@@ -162,7 +165,7 @@ pub(crate) async fn flush(
         }
         let stored = store(&mut transaction, batches, means).await?;
         transaction.commit().await?;
-        Ok(Flushed::Stored(stored))
+        Ok(Flushed::Stored(Box::new(stored)))
     };
     pool.within(transaction).await
 }
@@ -174,15 +177,15 @@ async fn store(
 ) -> Result<Stored, LedgerError> {
     let all = || batches.iter().map(|held| held.batch);
     let heard = by_chunk(all());
-    let Decided { mut stored, unmatched, moved, mut days, campaigns } =
+    let Decided { mut stored, unmatched, moved, mut hours, campaigns } =
         decide(connection, &heard, means).await?;
-    stored.recorded = chunk_content::insert(connection, all(), &mut days).await?;
+    stored.recorded = chunk_content::insert(connection, all(), &mut hours).await?;
     chunk_operator_ids::insert(connection, all(), &moved).await?;
     let from = batches.iter().map(|held| (held.batch, held.topic, held.partition));
     stored.named = named::insert(connection, from, means.operator_ids).await?;
     stored.pending = pending_receipt::insert(connection, batches, &unmatched, means.version).await?;
     parked::insert(connection, batches).await?;
-    days.add(connection).await?;
+    hours.add(connection).await?;
     campaigns.add(connection).await?;
     Ok(stored)
 }
@@ -204,11 +207,11 @@ async fn decide(
     chunk_state::update(connection, &rows).await?;
     receipt_poll::store(connection, &rows, heard, means).await?;
     finished::insert(connection, &rows).await?;
+    decided.stored.events = webhook_event::insert(connection, &rows).await?;
     for row in &rows {
         decided.stored.count(row, settlements.get(&row.chunk));
-        decided.days.ended(row);
-        let campaigns = decided.campaigns.changed(row, settlements.get(&row.chunk));
-        campaigns.map_err(|error| chunk_state::corrupt(row.chunk.get(), error))?;
+        decided.hours.moved(row);
+        decided.campaigns.moved(row, settlements.get(&row.chunk));
     }
     for (chunk, foreign) in &moved.foreign {
         decided.stored.foreign(*chunk, foreign);

@@ -12,14 +12,16 @@
 //! chunk is not known yet wait in a table, and are matched after each transaction that
 //! makes state rows, at start, and every few seconds.
 //!
-//! Beside the workers: the [`sweep`] ends what no operator answers, and chunks of which
-//! everything is final go to [`history`].
+//! Beside the workers: the [`sweep`] ends what no operator answers, chunks of which everything
+//! is final go to [`history`], and customers' endpoints are told what became of their messages
+//! ([`webhooks`]).
 
 mod config;
 mod flush;
 mod hand;
 mod history;
 mod holding;
+mod listing;
 mod merge;
 mod metrics;
 mod pushed;
@@ -33,8 +35,9 @@ mod states;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
-pub use config::{HistorySettings, Settings, SweepSettings};
+pub use config::{HistorySettings, Settings, SweepSettings, WebhookDelivery};
 
 use anyhow::Context;
 use domain::lane::Lane;
@@ -46,6 +49,7 @@ use platform::kafka::topics::Stage;
 use platform::lifecycle::{Lifecycle, Phase};
 use platform::ownership::{Beat, Role};
 use platform::role::{Common, RoleLoop};
+use platform::webhook::{Caller, WebhookSettings};
 use read::Stream;
 use reconcile::{Parts, Pending, Worker};
 use schedule::Schedule;
@@ -53,12 +57,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use sweep::Sweep;
 use tokio::sync::mpsc;
+use webhooks::Deliverer;
 
 /// Changes of ownership that wait for a worker at most.
 const CHANGES_MAX: usize = 128;
 
 /// Names of a worker, of its component, and of its consumer thread.
 type Names = (&'static str, &'static str, &'static str);
+
+/// How customers are told things.
+#[derive(Clone, Copy)]
+pub struct Webhooks<'a> {
+    /// How their endpoints are called.
+    pub calls: &'a WebhookSettings,
+    /// The currency of all amounts.
+    pub currency: &'a str,
+}
 
 /// Starts the reconciler: four workers with a consumer thread each, and one owner of
 /// partitions.
@@ -68,7 +82,12 @@ type Names = (&'static str, &'static str, &'static str);
 ///
 /// # Errors
 /// When a Kafka client or a thread cannot be made, or the settings are out of range.
-pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
+pub fn start(
+    common: &Common,
+    settings: &Settings,
+    webhooks: Webhooks<'_>,
+    lifecycle: &mut Lifecycle,
+) -> anyhow::Result<()> {
     metrics::describe();
     let mut started = Vec::new();
     for lane in Lane::ALL {
@@ -92,12 +111,15 @@ pub fn start(common: &Common, settings: &Settings, lifecycle: &mut Lifecycle) ->
     });
     started.push(worker(common, settings, lifecycle, names, Lane::Standard, streams, pending)?);
 
-    // Nobody waits for these two.
+    // Nobody waits for these.
     common.threads.start(Lane::Bulk, || {
         let sweep = sweep(common, settings)?;
         lifecycle.spawn("dlr-reconciler.sweep", Phase::Drain, |stop| sweep.run(stop));
         let mover = mover(common, settings);
         lifecycle.spawn("dlr-reconciler.history", Phase::Drain, |stop| mover.run(stop));
+        let deliverer = deliverer(common, settings, webhooks)?;
+        let standing = common.standing.clone();
+        lifecycle.spawn("dlr-reconciler.webhooks", Phase::Drain, |stop| deliverer.run(standing, stop));
         anyhow::Ok(())
     })??;
 
@@ -191,6 +213,16 @@ fn mover(common: &Common, settings: &Settings) -> Mover {
         settings: settings.history.clone(),
         meters: metrics::HistoryMeters::new(),
     }
+}
+
+fn deliverer(common: &Common, settings: &Settings, webhooks: Webhooks<'_>) -> anyhow::Result<Deliverer> {
+    Ok(Deliverer::new(webhooks::Parts {
+        pool: common.pools.lane(Lane::Bulk).clone(),
+        caller: Arc::new(Caller::new(webhooks.calls).context("webhooks cannot be called")?),
+        currency: webhooks.currency.to_owned(),
+        settings: settings.webhooks.clone(),
+        meters: metrics::WebhookMeters::new(),
+    }))
 }
 
 const fn lane_names(lane: Lane) -> Names {

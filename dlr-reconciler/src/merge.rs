@@ -1,6 +1,7 @@
 //! What was read and is not stored yet, by chunk. Pure: no clock, no database.
 
 use crate::flush::Named;
+use crate::listing::Listing;
 use crate::read::{Stream, Undecodable, Understood};
 use bytes::Bytes;
 use domain::id::ChunkId;
@@ -61,6 +62,8 @@ pub(crate) struct Content {
     /// First chunk of its call, chunks and messages in it.
     pub(crate) call: (ChunkId, u32, u32),
     pub(crate) send_by: UnixMillis,
+    /// What lists find it by.
+    pub(crate) listing: Listing,
     /// The billed record.
     pub(crate) record: Bytes,
 }

@@ -7,6 +7,10 @@ use domain::status::Status;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
+mod webhooks;
+
+pub(crate) use webhooks::WebhookMeters;
+
 const RECORDS: &str = "smshub_dlr_reconciler_records_total";
 const RECORDED: &str = "smshub_dlr_reconciler_recorded_messages_total";
 const FINAL: &str = "smshub_dlr_reconciler_final_messages_total";
@@ -26,6 +30,7 @@ const CHUNKS: &str = "smshub_dlr_reconciler_transaction_chunks";
 const FAILED: &str = "smshub_dlr_reconciler_transactions_failed_total";
 const IN_HAND: &str = "smshub_dlr_reconciler_in_hand_bytes";
 
+const EVENTS: &str = "smshub_dlr_reconciler_webhook_events_total";
 const SWEPT: &str = "smshub_dlr_reconciler_swept_messages_total";
 const ASKED_AGAIN: &str = "smshub_dlr_reconciler_asked_once_more_chunks_total";
 const SWEEPS_FAILED: &str = "smshub_dlr_reconciler_sweeps_failed_total";
@@ -64,6 +69,7 @@ pub(crate) struct Meters {
     beyond: Counter,
     disagreements: Counter,
     pended: Counter,
+    events: Counter,
     /// Receipts that waited too long.
     pub(crate) dropped: Counter,
     /// Receipts that wait for their chunk or attempt.
@@ -101,6 +107,7 @@ impl Meters {
             beyond: of(BEYOND),
             disagreements: of(DISAGREEMENTS),
             pended: of(PENDED),
+            events: of(EVENTS),
             dropped: of(DROPPED),
             pending: gauge!(PENDING),
             parked: of(PARKED),
@@ -133,6 +140,7 @@ impl Meters {
         self.beyond.increment(stored.beyond);
         self.disagreements.increment(stored.disagreements);
         self.pended.increment(stored.pending);
+        self.events.increment(stored.events);
         for (connector, receipts) in &stored.foreign {
             counter!(FOREIGN, "worker" => self.worker, "connector" => connector.to_string())
                 .increment(*receipts);
@@ -192,6 +200,8 @@ pub(crate) fn describe() {
     describe_histogram!(CHUNKS, "Chunks in one transaction");
     describe_counter!(FAILED, "Transactions that failed or lost a race, tried again");
     describe_gauge!(IN_HAND, Unit::Bytes, "Bytes read and not yet stored");
+    describe_counter!(EVENTS, "Changes of status that webhook endpoints are to be told");
+    webhooks::describe();
     describe_counter!(SWEPT, "Messages that nobody answered, by why they were ended");
     describe_counter!(ASKED_AGAIN, "Chunks asked about once more, for a sign of life of their connector");
     describe_counter!(SWEEPS_FAILED, "Rounds of the sweep that failed, tried again");

@@ -1,6 +1,7 @@
 //! Understanding a record: what it brings of which chunk. Pure.
 
 use crate::flush::Named;
+use crate::listing::Listing;
 use crate::merge::{Content, Heard, NewRow, OperatorIds, Slice};
 use crate::pushed;
 use bytes::Bytes;
@@ -98,6 +99,7 @@ fn recorded(chunk: &Chunk, paid: u16, lane: Lane, partition: i32, value: &Bytes)
         messages: size,
         call: (chunk.call_id, chunk.call_chunks, chunk.call_messages),
         send_by: chunk.send_by,
+        listing: Listing::of(chunk),
         record: value.clone(),
     };
     let campaign = (chunk.campaign != 0).then_some(chunk.campaign);

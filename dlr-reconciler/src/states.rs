@@ -12,14 +12,14 @@ pub(crate) struct Ends {
     pub(crate) changed: bool,
     /// Whether the attempt that closed a message newly is known: receipts may wait for it.
     pub(crate) closed: bool,
+    /// Messages whose status changed.
+    pub(crate) moved: Bits,
     /// Messages that newly ended and are paid for: their hold is settled.
     pub(crate) settle: Bits,
     /// Messages that newly ended and are refunded: their hold is voided.
     pub(crate) void: Bits,
     /// How many messages newly ended in each status.
     pub(crate) by_status: [u16; Status::ALL.len()],
-    /// How many messages newly are sent, less those that newly are not any more.
-    pub(crate) sent: i16,
     /// Receipts that newly contradict a final status.
     pub(crate) late: u16,
     /// Facts of positions that the chunk does not have.
@@ -67,9 +67,10 @@ fn one(states: &mut [u8], position: u8, fact: Fact, costs: &Costs, ends: &mut En
     *bytes = state.to_bytes();
     ends.changed = true;
     ends.closed |= state.closed_attempt().is_some() && before.closed_attempt().is_none();
+    if state.status() != before.status() {
+        ends.moved.insert(position);
+    }
     ends.late += u16::from(state.late_receipt() && !before.late_receipt());
-    let sent = |state: &MessageState| i16::from(state.status() == Status::Sent);
-    ends.sent += sent(&state) - sent(&before);
     if state.status().is_final() && !before.status().is_final() {
         ends.ended(position, state.status(), costs);
     }
@@ -97,19 +98,6 @@ impl Ends {
     pub(crate) fn moves_money(&self) -> bool {
         !self.settle.is_empty() || !self.void.is_empty()
     }
-}
-
-/// How many messages have each status.
-pub(crate) fn by_status(states: &[u8]) -> Result<[u16; Status::ALL.len()], Corrupt> {
-    let (states, rest) = states.as_chunks::<STATE_BYTES>();
-    let mut counts = [0; Status::ALL.len()];
-    for bytes in states {
-        let status = MessageState::from_bytes(*bytes)?.status();
-        if let Some(index) = Status::ALL.iter().position(|known| *known == status) {
-            counts[index] += 1;
-        }
-    }
-    if rest.is_empty() { Ok(counts) } else { Err(Corrupt) }
 }
 
 /// Whether every message of the chunk is final.

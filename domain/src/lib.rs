@@ -6,6 +6,7 @@
 //! property tests and in `smshub audit`.
 
 pub mod bits;
+pub mod funds;
 pub mod hold;
 pub mod id;
 pub mod invariant;
@@ -16,6 +17,7 @@ pub mod outcome;
 pub mod partition;
 pub mod phone;
 pub mod rows;
+pub mod search;
 pub mod settle;
 pub mod status;
 pub mod tariff;

@@ -1,9 +1,11 @@
 //! The status of a message: what the customer sees, and how it ends.
 
 mod costs;
+mod counts;
 mod merge;
 
 pub use costs::{Cost, Costs};
+pub use counts::{COUNTS_BYTES, StatusCounts};
 pub use merge::{Corrupt, Fact, MessageState, STATE_BYTES};
 
 /// Where a message is on its way. The order of the numbers is the order of the journey:

@@ -3,11 +3,13 @@
 //! A price is a pure function of a tariff version, so the price that was shown is the
 //! price that is billed, in whichever process and however much later.
 
+mod compare;
 mod lane_prices;
 mod prefix;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{Compared, compare};
 pub use prefix::{Prefix, PrefixError};
 
 use crate::lane::Lane;
@@ -89,6 +91,12 @@ impl Tariff {
     /// The number under which records refer to these prices.
     pub const fn version(&self) -> u32 {
         self.version
+    }
+
+    /// The rows it was made of, lane by lane: that of every number first, then the special ones,
+    /// the one that wins before those it wins over.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        Lane::ALL.into_iter().flat_map(|lane| self.lanes[lane.index()].rows(lane))
     }
 
     /// The price of one segment: that of the longest matching prefix; among equals, of

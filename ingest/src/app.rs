@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use anyhow::Context;
+use chrono::FixedOffset;
 use domain::lane::Lane;
 use platform::heard::Heard;
 use platform::http::HttpLimits;
@@ -12,24 +14,35 @@ use platform::ownership::{IdSource, Standing};
 use platform::postgres::Pools;
 use platform::role::Common;
 use platform::threads::Threads;
+use platform::webhook::WebhookSettings;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{CampaignSettings, Settings};
+use crate::funds::Funds;
+use crate::idempotency::Idempotency;
 use crate::keys::KeyCache;
 use crate::produce::LaneProducer;
+use crate::rates::Rates;
 use crate::receipts::{CALLS_MAX, Doors};
+use crate::reports::Reader;
 use crate::room::{room, take};
 use crate::rules::Rules;
 use crate::tariffs::Tariffs;
+use crate::webhooks::Webhooks;
 
 /// The role's state. One a process.
 pub(crate) struct App {
-    pub(crate) rules: Rules,
+    pub(crate) rules: Arc<Rules>,
     pub(crate) currency: String,
     pub(crate) http: HttpLimits,
     pub(crate) keys: KeyCache,
+    pub(crate) rates: Rates,
     pub(crate) tariffs: Arc<Tariffs>,
+    pub(crate) funds: Arc<Funds>,
+    /// Requests that came with an `Idempotency-Key`.
+    pub(crate) idempotency: Idempotency,
     pub(crate) pools: Pools,
+    pub(crate) reader: Reader,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) standing: Arc<Standing>,
     pub(crate) partitions: i32,
@@ -45,6 +58,9 @@ pub(crate) struct App {
     pub(crate) uploads: Arc<Semaphore>,
     /// Uploads, which may go on for hours, end at the next chance.
     pub(crate) stopping: AtomicBool,
+    /// The local time of the old gateway.
+    pub(crate) old_times: FixedOffset,
+    pub(crate) webhooks: Webhooks,
     lanes: [LaneProducer; 3],
     bodies: Arc<Semaphore>,
     workers: Arc<Semaphore>,
@@ -52,19 +68,29 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(common: &Common, settings: &Settings, ids: Arc<IdSource>) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        common: &Common,
+        settings: &Settings,
+        webhooks: &WebhookSettings,
+        ids: Arc<IdSource>,
+    ) -> anyhow::Result<Self> {
         let lane = |lane| LaneProducer::new(lane, &settings.produce, common);
         let lanes: Vec<LaneProducer> =
             Lane::ALL.into_iter().map(lane).collect::<Result<_, KafkaProblem>>()?;
         let lanes =
             <[LaneProducer; 3]>::try_from(lanes).map_err(|_| anyhow::anyhow!("one producer a lane"))?;
+        let tariffs = Arc::new(Tariffs::default());
         Ok(App {
-            rules: Rules::new(settings)?,
+            rules: Arc::new(Rules::new(&settings.countries, settings.limits.clone())?),
             currency: settings.currency.clone(),
             http: settings.http.clone(),
             keys: KeyCache::new(&settings.keys, common.pools.common().clone()),
-            tariffs: Arc::new(Tariffs::default()),
+            rates: Rates::new(&settings.rates, Arc::clone(&common.standing)),
+            funds: Arc::new(Funds::new(common, &settings.funds, &settings.currency)),
+            idempotency: Idempotency::new(common, settings, Arc::clone(&tariffs)),
+            tariffs,
             pools: common.pools.clone(),
+            reader: Reader::new(common.pools.reports().clone(), settings.reports.chunks_max),
             ids,
             standing: Arc::clone(&common.standing),
             partitions: common.partitions,
@@ -75,6 +101,9 @@ impl App {
             campaigns: settings.campaigns.clone(),
             uploads: Arc::new(Semaphore::new(settings.campaigns.uploads)),
             stopping: AtomicBool::new(false),
+            old_times: FixedOffset::east_opt(settings.legacy.utc_offset_minutes * 60)
+                .context("ingest.legacy.utc_offset_minutes is no offset of a clock")?,
+            webhooks: Webhooks::new(&settings.webhooks, webhooks)?,
             lanes,
             bodies: room(settings.limits.bulk_bodies_bytes),
             workers: Arc::new(Semaphore::new(settings.limits.bulk_workers)),
@@ -109,5 +138,15 @@ impl App {
         });
         // A panic is a defect; it has been logged where it happened.
         done.await.unwrap_or_else(|_| Err(Problem::new(Code::InternalError)))
+    }
+
+    /// Does what nobody is in a hurry for on the threads of bulk.
+    pub(crate) async fn unhurried<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+    ) -> Result<T, Problem> {
+        // A panic is a defect; it has been logged where it happened.
+        let done = self.threads.of(Lane::Bulk).spawn(work).await;
+        done.unwrap_or_else(|_| Err(Problem::new(Code::InternalError)))
     }
 }

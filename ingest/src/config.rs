@@ -1,5 +1,7 @@
 //! The settings of ingest. Units are in the names.
 
+mod idempotency;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -13,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use wire::submitted::CHUNK_BYTES_MAX;
 
 use crate::chunking::MESSAGE_BYTES_MAX;
+use crate::webhooks::WebhookLimits;
+
+pub use idempotency::IdempotencySettings;
 
 /// Segments of a message that may ever be allowed: what a chunk of one message is proven to hold.
 pub(crate) const SEGMENTS_MAX: u32 = 10;
@@ -45,12 +50,24 @@ pub struct Settings {
     pub limits: Limits,
     /// How files of campaigns are taken in.
     pub campaigns: CampaignSettings,
+    /// How much an account may send.
+    pub rates: RateSettings,
+    /// What lists and reports may read.
+    pub reports: ReportSettings,
     /// How API keys are remembered.
     pub keys: KeySettings,
+    /// Whether the balance covers a call.
+    pub funds: FundsSettings,
+    /// How requests with an `Idempotency-Key` are remembered.
+    pub idempotency: IdempotencySettings,
     /// How chunks are handed to Kafka.
     pub produce: ProduceSettings,
+    /// The endpoints of the old gateway.
+    pub legacy: LegacySettings,
     /// Operators that push receipts, by the connector's name.
     pub receipts: BTreeMap<String, PushSettings>,
+    /// Webhook endpoints of customers.
+    pub webhooks: WebhookLimits,
 }
 
 /// An operator that pushes receipts: section `ingest.receipts.<connector>`.
@@ -79,6 +96,8 @@ pub struct Limits {
     pub bulk_workers: usize,
     /// The body of a call with receipts, in bytes.
     pub receipts_body_bytes: usize,
+    /// The body of an administrator's call, and of a charge, in bytes.
+    pub admin_body_bytes: usize,
     /// Messages of a bulk call.
     pub bulk_messages: usize,
     /// A standard bulk call of more accepted messages than this travels in lane bulk.
@@ -115,17 +134,78 @@ pub struct CampaignSettings {
     pub gzip_times: u32,
 }
 
+/// How much an account may send, where it has no limit of its own: section `ingest.rates`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateSettings {
+    /// Segments a minute in lane standard.
+    pub standard_segments_per_minute: u32,
+    /// Segments a minute in lane express.
+    pub express_segments_per_minute: u32,
+    /// Buckets remembered, one for each account and lane that sent in the last minute.
+    pub buckets: u64,
+}
+
+/// The endpoints of the old gateway: section `ingest.legacy`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegacySettings {
+    /// How far the old gateway's local time is ahead of UTC, in minutes: dates of its report are
+    /// of this time.
+    pub utc_offset_minutes: i32,
+}
+
+/// What lists and reports may read: section `ingest.reports`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportSettings {
+    /// Chunks looked into for one answer at most.
+    pub chunks_max: usize,
+}
+
 /// How API keys are remembered: section `ingest.keys`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeySettings {
-    /// How long a known key (its scopes, its account's lines) is believed, in milliseconds: a
-    /// revoked key works at most so long.
+    /// How long a known key (its scopes, its account's lines, whether it is suspended) is believed,
+    /// in milliseconds: a revoked key works at most so long.
     pub known_ms: u64,
     /// How long an unknown key is believed to be unknown, in milliseconds.
     pub unknown_ms: u64,
+    /// While Postgres does not answer: how long after it was last checked a known key is
+    /// believed, in milliseconds.
+    pub unreadable_ms: u64,
     /// Keys remembered of each kind.
     pub entries: u64,
+    /// How often it is written which keys were used, in milliseconds.
+    pub used_every_ms: u64,
+}
+
+/// Whether the balance covers a call: section `ingest.funds`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FundsSettings {
+    /// How often the balances of accounts seen lately are read, in milliseconds.
+    pub refresh_ms: u64,
+    /// Accounts whose balances are kept, at most; above it, where none of them is idle: 503.
+    pub accounts: usize,
+    /// An account that asked for nothing for so long is forgotten, in milliseconds: its next call
+    /// costs one query.
+    pub idle_ms: u64,
+    /// Chunks promised and not yet billed, at most; above it: 503.
+    pub promised_chunks: usize,
+    /// How often the ledger is asked for verdicts while calls wait for them, in milliseconds.
+    pub verdict_look_ms: u64,
+    /// How long a call waits for its verdict, in milliseconds; then it is accepted, and may still
+    /// be refused.
+    pub verdict_ms: u64,
+    /// Chunks that wait for a verdict, at most; above it: 503.
+    pub waiting_chunks: usize,
+    /// While Postgres does not answer: how long express goes on with what was read last, in
+    /// milliseconds. After that no call waits for a query either.
+    pub stale_ms: u64,
+    /// How long what was sent before may wait for billing, in milliseconds; above it: 503.
+    pub behind_ms: ByLane<u64>,
 }
 
 /// How chunks are handed to Kafka: section `ingest.produce`.
@@ -179,8 +259,14 @@ impl Settings {
         self.http.check("ingest.http", violations);
         self.limits.check(violations);
         self.campaigns.check(&self.limits, violations);
+        self.rates.check(violations);
+        violations.range("ingest.reports.chunks_max", self.reports.chunks_max, 100..=1_000_000);
         self.keys.check(violations);
+        violations.range("ingest.legacy.utc_offset_minutes", self.legacy.utc_offset_minutes, -720..=840);
+        self.funds.check(violations);
+        self.idempotency.check(violations);
         self.produce.check(&self.limits, kafka, violations);
+        self.webhooks.check(violations);
         for (connector, push) in &self.receipts {
             push.check(connector, violations);
         }
@@ -208,6 +294,7 @@ impl Limits {
         range("bulk_bodies_bytes", self.bulk_bodies_bytes, self.bulk_body_bytes..=8 << 30);
         range("bulk_workers", self.bulk_workers, 1..=256);
         range("receipts_body_bytes", self.receipts_body_bytes, 1_024..=1 << 20);
+        range("admin_body_bytes", self.admin_body_bytes, 1_024..=1 << 20);
         range("bulk_messages", self.bulk_messages, 1..=10_000);
         range("bulk_lane_messages", self.bulk_lane_messages, 0..=10_000);
         range("chunk_messages", self.chunk_messages, 1..=CHUNK_MESSAGES_MAX);
@@ -239,11 +326,41 @@ impl CampaignSettings {
     }
 }
 
+impl RateSettings {
+    fn check(&self, violations: &mut Violations) {
+        // A process cannot tell more than a segment a microsecond apart.
+        let segments = 1..=60_000_000;
+        let (standard, express) = (self.standard_segments_per_minute, self.express_segments_per_minute);
+        violations.range("ingest.rates.standard_segments_per_minute", standard, segments.clone());
+        violations.range("ingest.rates.express_segments_per_minute", express, segments);
+        violations.range("ingest.rates.buckets", self.buckets, 1_000..=10_000_000);
+    }
+}
+
 impl KeySettings {
     fn check(&self, violations: &mut Violations) {
         violations.range("ingest.keys.known_ms", self.known_ms, 0..=60_000);
         violations.range("ingest.keys.unknown_ms", self.unknown_ms, 0..=60_000);
+        violations.range("ingest.keys.unreadable_ms", self.unreadable_ms, 0..=3_600_000);
         violations.range("ingest.keys.entries", self.entries, 100..=10_000_000);
+        violations.range("ingest.keys.used_every_ms", self.used_every_ms, 100..=3_600_000);
+    }
+}
+
+impl FundsSettings {
+    fn check(&self, violations: &mut Violations) {
+        violations.range("ingest.funds.refresh_ms", self.refresh_ms, 20..=5_000);
+        violations.range("ingest.funds.accounts", self.accounts, 10..=1_000_000);
+        violations.range("ingest.funds.idle_ms", self.idle_ms, self.refresh_ms..=600_000);
+        violations.range("ingest.funds.promised_chunks", self.promised_chunks, 1_000..=10_000_000);
+        violations.range("ingest.funds.verdict_look_ms", self.verdict_look_ms, 1..=1_000);
+        violations.range("ingest.funds.verdict_ms", self.verdict_ms, self.verdict_look_ms..=30_000);
+        violations.range("ingest.funds.waiting_chunks", self.waiting_chunks, 1..=100_000);
+        violations.range("ingest.funds.stale_ms", self.stale_ms, self.refresh_ms + 1..=60_000);
+        for lane in Lane::ALL {
+            let key = format!("ingest.funds.behind_ms.{lane}");
+            violations.range(&key, self.behind_ms.of(lane), 500..=86_400_000);
+        }
     }
 }
 

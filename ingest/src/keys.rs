@@ -10,9 +10,14 @@ mod key;
 mod manage;
 mod scope;
 mod store;
+mod used;
 
 pub(crate) use cache::{KeyCache, Refused};
 pub use key::Key;
-pub use manage::{Listed, list, revoke};
+pub use manage::{GRACE_DEFAULT, GRACE_MAX, Listed, Rotated, in_use, issue, list, revoke, rotate};
 pub use scope::{Scope, UnknownScope};
-pub use store::{Identity, KeyError, NewKey, create, verify};
+#[cfg(test)]
+pub(crate) use store::create;
+pub(crate) use store::speaks_for;
+pub use store::{Identity, KeyError, NewKey, verify};
+pub(crate) use used::{Used, keep};

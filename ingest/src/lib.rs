@@ -3,24 +3,29 @@
 //! The journey of a call: the key is checked ([`keys`]), the body is read and everything wrong
 //! with it named (`request`), its messages are checked, measured and priced (`prepare`), cut
 //! into chunks (`chunking`), covered by the balance (`funds`), given ids, handed to Kafka
-//! (`produce`), and confirmed when Kafka has acknowledged every chunk (`submit`). The answer
-//! then holds the ids (`api`). What became of the messages is read from the tables that
+//! (`produce`), and confirmed when Kafka has acknowledged every chunk and, where the balance was
+//! close, the ledger has judged them (`submit`). The answer then holds the ids (`api`). What became of the messages is read from the tables that
 //! billing and dlr-reconciler keep (`reports`).
 //!
 //! A campaign's file is taken in row by row, by the same checks (`campaigns`).
 //!
+//! Customers' webhook endpoints are made and shown here (`webhooks`), and told by dlr-reconciler.
 //! Operators push receipts by another path (`receipts`): into `sms.receipts`.
 
+pub mod admin;
 mod api;
 mod app;
 mod campaigns;
 mod chunking;
 mod config;
 mod funds;
+mod idempotency;
 pub mod keys;
+mod legacy;
 pub mod metrics;
 mod prepare;
 mod produce;
+mod rates;
 mod receipts;
 mod reports;
 mod request;
@@ -30,6 +35,7 @@ mod submit;
 mod tariffs;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,9 +48,14 @@ use platform::http::serve;
 use platform::lifecycle::{Lifecycle, Phase, Stop};
 use platform::ownership::IdSource;
 use platform::role::Common;
+use platform::webhook::WebhookSettings;
 use tokio::net::{TcpListener, TcpSocket};
 
-pub use config::{ByLane, CampaignSettings, KeySettings, Limits, ProduceSettings, PushSettings, Settings};
+pub use config::{
+    ByLane, CampaignSettings, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits,
+    ProduceSettings, PushSettings, RateSettings, ReportSettings, Settings,
+};
+pub use webhooks::WebhookLimits;
 
 use app::App;
 
@@ -64,11 +75,12 @@ const READ_TIME: Duration = Duration::from_secs(30);
 pub fn start(
     common: &Common,
     settings: &Settings,
+    webhooks: &WebhookSettings,
     ids: Arc<IdSource>,
     lifecycle: &mut Lifecycle,
 ) -> anyhow::Result<SocketAddr> {
     metrics::describe();
-    let app = Arc::new(App::new(common, settings, Arc::clone(&ids))?);
+    let app = Arc::new(App::new(common, settings, webhooks, Arc::clone(&ids))?);
     let listener = listen(settings.listen)?;
     let address = listener.local_addr()?;
 
@@ -86,8 +98,22 @@ pub fn start(
         Ok(())
     });
 
+    let refreshed = Arc::clone(&app.funds);
+    lifecycle.spawn("ingest-funds", Phase::Close, |stop| funds::refresh(refreshed, stop));
+    let asking = Arc::clone(&app.funds);
+    lifecycle.spawn("ingest-verdicts", Phase::Close, |stop| funds::ask_verdicts(asking, stop));
+    let (used, pool) = (app.keys.used(), common.pools.common().clone());
+    let every = Duration::from_millis(settings.keys.used_every_ms);
+    lifecycle.spawn("ingest-last-used", Phase::Flush, move |stop| keys::keep(used, pool, every, stop));
+
     let (router, limits) = (api::router(Arc::clone(&app)), settings.http.clone());
     lifecycle.spawn("ingest-http", Phase::StopAccepting, |stop| serve(listener, router, limits, stop));
+
+    let (pool, keys) = (common.pools.common().clone(), settings.idempotency.clone());
+    lifecycle
+        .spawn("ingest-old-keys", Phase::StopAccepting, |stop| idempotency::delete_old(pool, keys, stop));
+    let (keys, limit) = (Arc::clone(&app), Duration::from_millis(settings.idempotency.flush_ms));
+    lifecycle.spawn("ingest-keys", Phase::Flush, move |stop| write_ends(keys, limit, stop));
 
     let limit = Duration::from_millis(settings.produce.flush_ms);
     lifecycle.spawn("ingest-producers", Phase::Flush, move |stop| flush(app, limit, stop));
@@ -104,6 +130,16 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         socket.listen(BACKLOG)
     };
     open().with_context(|| format!("cannot listen on {address} (setting ingest.listen)"))
+}
+
+/// Waits for the end, then until it is written how requests with a key ended.
+async fn write_ends(app: Arc<App>, limit: Duration, stop: Stop) -> anyhow::Result<()> {
+    stop.requested().await;
+    if tokio::time::timeout(limit, app.idempotency.idle()).await.is_err() {
+        // Whoever asks again takes them over from a process that is gone.
+        tracing::warn!("how some requests with an Idempotency-Key ended could not be stored");
+    }
+    Ok(())
 }
 
 /// Waits for the end, then until what was produced is acknowledged.

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod campaign;
+mod ground;
 mod message;
 mod rows;
 mod texts;
@@ -16,10 +17,11 @@ use domain::tariff::Tariff;
 use domain::time::UnixMillis;
 use platform::http::problem::{FieldCode, Problem};
 
-pub(crate) use bulk::{Rejected, bulk};
+pub(crate) use bulk::{Bulk, Rejected, bulk};
 pub(crate) use campaign::campaign;
-pub(crate) use message::{Message, message};
-pub(crate) use rows::{Checked, rows};
+pub(crate) use ground::Ground;
+pub(crate) use message::{Checked, Message, message};
+pub(crate) use rows::{CheckedRows, rows};
 
 use crate::keys::Identity;
 use crate::request::{Errors, Got, Path};
@@ -36,7 +38,7 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     /// What a message costs: by the lane asked for.
-    fn price(&self, lane: Lane, measured: Measured, to: Msisdn) -> Result<Money, Fault> {
+    pub(crate) fn price(&self, lane: Lane, measured: Measured, to: Msisdn) -> Result<Money, Fault> {
         let price = self.tariff.price(lane, measured.encoding, to, measured.segments.into());
         price.map_err(|error| Fault { code: FieldCode::OutOfRange, detail: error.to_string().into() })
     }

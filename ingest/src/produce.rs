@@ -15,9 +15,11 @@ use platform::kafka::topics::Stage;
 use platform::kafka::{KafkaProblem, KafkaSettings};
 use platform::role::Common;
 use platform::threads::Threads;
+use rdkafka::error::KafkaError;
 use tokio::sync::Semaphore;
 
 use crate::config::ProduceSettings;
+use crate::funds::Promise;
 use crate::metrics;
 use crate::room::{Room, room};
 
@@ -49,12 +51,21 @@ impl LaneProducer {
         })
     }
 
-    /// Produces the records of a call, all or none. Returns at once; see [`Produced::acknowledged`].
+    /// Produces the records of a call, all or none, each with what is promised of the balance for
+    /// it. Returns at once; see [`Produced::acknowledged`].
     ///
     /// # Errors
     /// 503 `overloaded` or `unavailable`, saying whether anything may have been taken.
-    pub(crate) fn produce(&self, partition: i32, records: &[Bytes]) -> Result<Produced, Problem> {
-        self.hand_over(&self.topic, records.iter().map(|record| (partition, record)))
+    pub(crate) fn produce(
+        &self,
+        partition: i32,
+        records: &[Bytes],
+        promises: Vec<Promise>,
+    ) -> Result<Produced, Problem> {
+        let promises = promises.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+        let records: Vec<_> =
+            records.iter().zip(promises).map(|(record, promise)| (partition, record, promise)).collect();
+        self.hand_over(&self.topic, records)
     }
 
     /// Produces records of another topic, each to its own partition, all or none.
@@ -62,15 +73,16 @@ impl LaneProducer {
     /// # Errors
     /// As [`LaneProducer::produce`].
     pub(crate) fn produce_to(&self, topic: &str, records: &[(i32, Bytes)]) -> Result<Produced, Problem> {
-        self.hand_over(topic, records.iter().map(|(partition, record)| (*partition, record)))
+        let records = records.iter().map(|(partition, record)| (*partition, record, None)).collect();
+        self.hand_over(topic, records)
     }
 
-    fn hand_over<'r>(
+    fn hand_over(
         &self,
         topic: &str,
-        records: impl ExactSizeIterator<Item = (i32, &'r Bytes)> + Clone,
+        records: Vec<(i32, &Bytes, Option<Promise>)>,
     ) -> Result<Produced, Problem> {
-        let lengths = records.clone().map(|(_, record)| record.len());
+        let lengths = records.iter().map(|(_, record, _)| record.len());
         let room = Room::take(&self.room, self.lane, lengths).ok_or_else(full)?;
         let room = Arc::new(room);
         let producer = self.producer().map_err(|error| {
@@ -78,10 +90,14 @@ impl LaneProducer {
             Problem::new(Code::Unavailable).detail("records cannot be stored now; nothing was taken")
         })?;
         let (acks, acknowledged) = Acks::new(records.len());
-        for (position, (partition, record)) in records.enumerate() {
+        for (position, (partition, record, promise)) in records.into_iter().enumerate() {
             let (delivered, room) = (acks.delivered(), Arc::clone(&room));
-            let delivered = Box::new(move |result| {
+            // A record that the producer does not take drops this uncalled, and its promise ends.
+            let delivered = Box::new(move |result: Result<i64, KafkaError>| {
                 drop(room);
+                if let Some(promise) = promise {
+                    promise.delivered(result.as_ref().ok().copied());
+                }
                 delivered(result);
             });
             let sent = producer.send(topic, partition, record, delivered);
@@ -140,7 +156,7 @@ fn new(
 /// A call whose records are on their way.
 pub(crate) struct Produced {
     lane: Lane,
-    acknowledged: tokio::sync::oneshot::Receiver<Result<(), rdkafka::error::KafkaError>>,
+    acknowledged: tokio::sync::oneshot::Receiver<Result<(), KafkaError>>,
     timeout: Duration,
     since: Instant,
 }

@@ -6,14 +6,39 @@
 //! not that has reached its state row.
 
 mod call;
-mod message;
+pub(crate) mod list;
+mod messages;
 mod operator_ids;
 mod rows;
+pub(crate) mod statement;
 
 use platform::http::problem::{Code, Problem};
+use platform::postgres::Pool;
 
 pub(crate) use call::{CallReport, call};
-pub(crate) use message::{MessageReport, message};
+pub(crate) use messages::{MessageReport, message};
+
+/// What reports are read with: connections of their own, so that however many there are,
+/// nothing else waits for one.
+pub(crate) struct Reader {
+    pool: Pool,
+    chunks_max: usize,
+}
+
+impl Reader {
+    pub(crate) fn new(pool: Pool, chunks_max: usize) -> Self {
+        Reader { pool, chunks_max }
+    }
+
+    fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// How many chunks are looked into for one answer, at most.
+    fn chunks_max(&self) -> usize {
+        self.chunks_max
+    }
+}
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +46,12 @@ pub(crate) enum ReportError {
     /// There is none, none yet, or it is another account's.
     #[error("not found")]
     NotFound,
+    /// More chunks would have to be looked into than may be for one answer.
+    #[error("too much would have to be looked through")]
+    TooWide,
+    /// What is known of messages is ahead of their contents: an outage is being made up for.
+    #[error("contents of messages are still being recorded")]
+    CatchingUp,
     /// Postgres.
     #[error("postgres: {0}")]
     Postgres(#[from] sqlx::Error),
@@ -37,6 +68,11 @@ impl From<ReportError> for Problem {
         match error {
             ReportError::NotFound => Problem::new(Code::NotFound)
                 .detail("no such message or batch of this account, or it is not recorded yet"),
+            ReportError::TooWide => Problem::new(Code::Unavailable)
+                .detail("too many messages would have to be looked through; ask for a shorter time"),
+            ReportError::CatchingUp => {
+                Problem::new(Code::Unavailable).detail("messages are still being recorded; ask again later")
+            }
             ReportError::Postgres(_) | ReportError::Ledger(ledger::LedgerError::Postgres(_)) => {
                 tracing::warn!(%error, "a report could not be read");
                 Problem::new(Code::Unavailable).detail("reports cannot be read now")

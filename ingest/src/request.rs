@@ -5,14 +5,18 @@
 //! read to its end, so that all faulty fields are named at once, and nothing is kept of what
 //! is not a field of ours.
 
+pub(crate) mod admin;
 pub(crate) mod bulk;
 pub(crate) mod campaign;
+pub(crate) mod charge;
 pub(crate) mod errors;
+mod kinds;
 pub(crate) mod message;
 mod object;
 mod path;
 pub(crate) mod receipts;
 mod value;
+pub(crate) mod webhook;
 
 use platform::http::problem::{Code, Problem};
 use serde::de::DeserializeSeed;

@@ -6,7 +6,7 @@ use domain::phone::{Msisdn, PhoneError, Served, ServedError};
 use domain::text::{Encoding, measure};
 use platform::http::problem::FieldCode;
 
-use crate::config::{Limits, Settings};
+use crate::config::Limits;
 
 /// What is wrong with a value.
 #[derive(Clone, Debug)]
@@ -31,9 +31,9 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// From the settings.
-    pub(crate) fn new(settings: &Settings) -> Result<Self, ServedError> {
-        Ok(Rules { served: Served::new(&settings.countries)?, limits: settings.limits.clone() })
+    /// From settings: of now, or of an earlier day.
+    pub(crate) fn new(countries: &[String], limits: Limits) -> Result<Self, ServedError> {
+        Ok(Rules { served: Served::new(countries)?, limits })
     }
 
     /// A recipient.

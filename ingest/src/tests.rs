@@ -2,18 +2,25 @@
 //! which ids and times are replaced.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod admin;
 mod bad_input;
 pub(crate) mod billing;
 mod campaigns;
 mod docs;
+mod funds;
 pub(crate) mod gateway;
+mod idempotency;
 mod keys;
+mod legacy;
+mod lists;
+mod rates;
 mod receipts;
 mod reports;
 mod scarcity;
 mod sending;
 mod server;
 pub(crate) mod settings;
+mod webhooks;
 
 /// The different chunks of an account that were produced in lane bulk.
 pub(crate) fn submitted_chunks(gateway: &gateway::Gateway, account: i64) -> Vec<wire::submitted::Chunk> {

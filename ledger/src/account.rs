@@ -1,6 +1,7 @@
 //! Accounts and charges.
 
 use crate::LedgerError;
+use chrono::{DateTime, Utc};
 use domain::money::Money;
 use sqlx::PgConnection;
 
@@ -17,6 +18,12 @@ pub struct Account {
     pub balance: Money,
     /// What is held for messages that are not final yet.
     pub held: Money,
+    /// Whether it may not send.
+    pub suspended: bool,
+    /// Segments a minute it may send in lane standard; none: as the settings say.
+    pub rate_limit_per_minute: Option<u32>,
+    /// The same of lane express.
+    pub express_rate_limit_per_minute: Option<u32>,
 }
 
 /// A charge that was booked.
@@ -26,6 +33,37 @@ pub struct Charged {
     pub entry: i64,
     /// The balance after it.
     pub balance: Money,
+    /// When it was booked.
+    pub at: DateTime<Utc>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    name: String,
+    lines: Vec<String>,
+    balance: i64,
+    held: i64,
+    suspended: bool,
+    rate_limit_per_minute: Option<i32>,
+    express_rate_limit_per_minute: Option<i32>,
+}
+
+impl From<Row> for Account {
+    fn from(row: Row) -> Self {
+        // The table has positive limits only.
+        let limit = |limit: Option<i32>| limit.and_then(|limit| u32::try_from(limit).ok());
+        Account {
+            id: row.id,
+            name: row.name,
+            lines: row.lines,
+            balance: Money::new(row.balance),
+            held: Money::new(row.held),
+            suspended: row.suspended,
+            rate_limit_per_minute: limit(row.rate_limit_per_minute),
+            express_rate_limit_per_minute: limit(row.express_rate_limit_per_minute),
+        }
+    }
 }
 
 /// Makes an account, with an id of the caller's choice where given. Nothing comes back where
@@ -63,18 +101,15 @@ pub async fn create(
 
 /// Reads an account.
 pub async fn read(connection: &mut PgConnection, id: i64) -> Result<Option<Account>, sqlx::Error> {
-    let row: Option<(i64, String, Vec<String>, i64, i64)> =
-        sqlx::query_as("select id, name, lines, balance, held from account where id = $1")
-            .bind(id)
-            .fetch_optional(connection)
-            .await?;
-    Ok(row.map(|(id, name, lines, balance, held)| Account {
-        id,
-        name,
-        lines,
-        balance: Money::new(balance),
-        held: Money::new(held),
-    }))
+    let row: Option<Row> = sqlx::query_as(
+        "select id, name, lines, balance, held, suspended_at is not null as suspended,
+                rate_limit_per_minute, express_rate_limit_per_minute
+         from account where id = $1",
+    )
+    .bind(id)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Account::from))
 }
 
 /// Books a top-up: outside → balance. The caller's transaction makes entry and balance one.
@@ -102,13 +137,13 @@ pub async fn charge(
         .bind(after.get())
         .execute(&mut *connection)
         .await?;
-    let (entry,): (i64,) = sqlx::query_as(
-        "insert into entry (account_id, kind, amount, reference) values ($1, 'charge', $2, $3) returning id",
+    let (entry, at): (i64, DateTime<Utc>) = sqlx::query_as(
+        "insert into entry (account_id, kind, amount, reference) values ($1, 'charge', $2, $3) returning id, at",
     )
     .bind(account)
     .bind(amount.get())
     .bind(reference)
     .fetch_one(&mut *connection)
     .await?;
-    Ok(Charged { entry, balance: after })
+    Ok(Charged { entry, balance: after, at })
 }

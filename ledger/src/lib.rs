@@ -4,16 +4,20 @@
 //! positions: so an effect and the offset it came from are stored together or not at all.
 
 pub mod account;
+pub mod admin;
 pub mod audit;
 mod entries;
+pub mod funds;
 pub mod hold;
 pub mod ranges;
 pub mod settle;
+pub mod statement;
 pub mod tariff;
 
 use domain::hold::PricesError;
 use domain::id::ChunkId;
 use domain::settle::BreaksL4;
+use domain::tariff::TariffError;
 
 /// The one ordered list of migrations, for all tables of smshub.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -30,6 +34,21 @@ pub enum LedgerError {
     /// Nothing was ever held for this chunk.
     #[error("no hold for chunk {0}")]
     NoHold(ChunkId),
+    /// The id is another account's.
+    #[error("there is an account {0} already")]
+    Taken(i64),
+    /// The account would have more sender lines than it may.
+    #[error("account {0} would have more than {max} lines", max = admin::fields::LINES_MAX)]
+    TooManyLines(i64),
+    /// The prices are no tariff.
+    #[error(transparent)]
+    NoTariff(#[from] TariffError),
+    /// A price list cannot hold since a time that is over.
+    #[error("expected a time that is not over")]
+    Past,
+    /// Somebody else made another version of the tariff meanwhile.
+    #[error("version {0} of the tariff was made meanwhile")]
+    Overtaken(i32),
     /// A charge is a positive amount.
     #[error("a charge must be at least 1, was {0}")]
     NotACharge(i64),

@@ -1,6 +1,7 @@
-//! The tariff's rows. A version never changes once chunks may name it.
+//! The tariff's rows. A version never changes: chunks may name it.
 
 use crate::LedgerError;
+use chrono::{DateTime, Utc};
 use domain::money::Money;
 use domain::tariff::{Row, Tariff};
 use sqlx::PgConnection;
@@ -13,13 +14,25 @@ struct StoredRow {
     price: i64,
 }
 
-/// The newest version: what new messages are priced by.
+/// What new messages are priced by.
 pub async fn current(connection: &mut PgConnection) -> Result<Tariff, LedgerError> {
-    let (newest,): (Option<i32>,) =
-        sqlx::query_as("select max(version) from tariff").fetch_one(&mut *connection).await?;
-    let newest = newest.and_then(|version| u32::try_from(version).ok()).unwrap_or(0);
-    let tariff = version(connection, newest).await?;
-    tariff.ok_or(LedgerError::Tariff { version: newest, why: "there is no tariff".into() })
+    at(connection, None).await
+}
+
+/// What messages of that time are, or will be, priced by; of now, by the database's clock, where
+/// none is given. That is the version which began last; of several that began together, the
+/// newest.
+pub async fn at(connection: &mut PgConnection, time: Option<DateTime<Utc>>) -> Result<Tariff, LedgerError> {
+    let held: Option<(i32,)> = sqlx::query_as(
+        "select version from tariff_version where effective_at <= coalesce($1, clock_timestamp())
+         order by effective_at desc, version desc limit 1",
+    )
+    .bind(time)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let held = held.and_then(|(version,)| u32::try_from(version).ok()).unwrap_or(0);
+    let tariff = version(connection, held).await?;
+    tariff.ok_or(LedgerError::Tariff { version: held, why: "there is no tariff".into() })
 }
 
 /// A version, where it exists.

@@ -15,3 +15,5 @@ pub mod postgres;
 pub mod role;
 pub mod telemetry;
 pub mod threads;
+pub mod time;
+pub mod webhook;

@@ -21,8 +21,12 @@ pub struct PostgresSettings {
     pub schema: String,
     /// Connections of each lane's pool at most.
     pub lane_connections: u32,
-    /// Connections of the pool for everything else (ownership, reports, commands) at most.
+    /// Connections of the pool for everything else (ownership, keys, commands) at most.
     pub common_connections: u32,
+    /// Connections of the pool for customers' reports and lists at most.
+    pub report_connections: u32,
+    /// A statement of a report that runs longer is ended by the server, in milliseconds.
+    pub report_timeout_ms: u64,
     /// How long a request may wait for a connection, in milliseconds.
     pub acquire_timeout_ms: u64,
     /// How long an express transaction waits for a row lock, in milliseconds.
@@ -47,6 +51,7 @@ const PULSE_CONNECTIONS: u32 = 2;
 pub struct Pools {
     lanes: [Pool; 3],
     common: Pool,
+    reports: Pool,
 }
 
 impl Pools {
@@ -63,6 +68,7 @@ impl Pools {
         Ok(Pools {
             lanes: [express?, standard?, bulk?],
             common: open(settings, "common", connections, lock_ms, None)?,
+            reports: reports(settings)?,
         })
     }
 
@@ -80,10 +86,21 @@ impl Pools {
         &self.common
     }
 
+    /// The pool for what customers read: however much that is, nothing else waits for it.
+    pub fn reports(&self) -> &Pool {
+        &self.reports
+    }
+
     /// Closes all connections; those in use are waited for as long as for an answer.
     pub async fn close(&self) {
         let [express, standard, bulk] = &self.lanes;
-        tokio::join!(express.close(), standard.close(), bulk.close(), self.common.close());
+        tokio::join!(
+            express.close(),
+            standard.close(),
+            bulk.close(),
+            self.common.close(),
+            self.reports.close()
+        );
     }
 }
 
@@ -93,12 +110,33 @@ pub fn pulse(settings: &PostgresSettings, timeout: Duration) -> Result<Pool, sql
     open(settings, "pulse", PULSE_CONNECTIONS, settings.lock_timeout_ms, Some(timeout))
 }
 
+/// Reports ask of one account or another, of minutes or of months: each statement is planned
+/// for what it asks, and none is worth compiling.
+fn reports(settings: &PostgresSettings) -> Result<Pool, sqlx::Error> {
+    let timeout_ms = settings.report_timeout_ms;
+    let settings = PostgresSettings { statement_timeout_ms: timeout_ms, ..settings.clone() };
+    let (connections, lock_ms) = (settings.report_connections, settings.lock_timeout_ms);
+    let planning = [("plan_cache_mode", "force_custom_plan"), ("jit", "off")];
+    open_with(&settings, "reports", connections, lock_ms, None, &planning)
+}
+
 fn open(
     settings: &PostgresSettings,
     name: &str,
     connections: u32,
     lock_timeout_ms: u64,
     timeout: Option<Duration>,
+) -> Result<Pool, sqlx::Error> {
+    open_with(settings, name, connections, lock_timeout_ms, timeout, &[])
+}
+
+fn open_with(
+    settings: &PostgresSettings,
+    name: &str,
+    connections: u32,
+    lock_timeout_ms: u64,
+    timeout: Option<Duration>,
+    further: &[(&str, &str)],
 ) -> Result<Pool, sqlx::Error> {
     let options = PgConnectOptions::from_str(settings.url.expose())?
         .application_name(&format!("smshub-{name}"))
@@ -107,7 +145,8 @@ fn open(
             ("lock_timeout", lock_timeout_ms.to_string()),
             ("idle_in_transaction_session_timeout", settings.idle_in_transaction_timeout_ms.to_string()),
             ("statement_timeout", settings.statement_timeout_ms.to_string()),
-        ]);
+        ])
+        .options(further.iter().copied());
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(timeout.unwrap_or(Duration::from_millis(settings.acquire_timeout_ms)))

@@ -1,6 +1,8 @@
 //! The command line.
 
-use crate::commands::{account, audit, campaign, config, connector, dead, key, run, send, topics, trace};
+use crate::commands::{
+    account, audit, campaign, config, connector, dead, key, line, run, send, tariff, topics, trace,
+};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Config(config::Args),
     Account(account::Args),
     Key(key::Args),
+    Tariff(tariff::Args),
+    Line(line::Args),
     Send(send::Args),
     Campaign(campaign::Args),
     Dead(dead::Args),

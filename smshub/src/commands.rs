@@ -5,13 +5,16 @@ mod amount;
 pub(crate) mod audit;
 pub(crate) mod campaign;
 pub(crate) mod config;
+mod confirm;
 pub(crate) mod connector;
 pub(crate) mod dead;
 pub(crate) mod key;
+pub(crate) mod line;
 mod message;
 mod migrate;
 pub(crate) mod run;
 pub(crate) mod send;
+pub(crate) mod tariff;
 pub(crate) mod topics;
 pub(crate) mod trace;
 
@@ -47,6 +50,8 @@ async fn dispatch(command: Command, settings: Settings) -> anyhow::Result<ExitCo
         Command::Config(args) => config::run(&args, &settings),
         Command::Account(args) => account::run(&args, &settings).await,
         Command::Key(args) => key::run(&args, &settings).await,
+        Command::Tariff(args) => Box::pin(tariff::run(&args, &settings)).await,
+        Command::Line(args) => line::run(&args, &settings).await,
         Command::Send(args) => Box::pin(send::run(args, &settings)).await,
         Command::Campaign(args) => Box::pin(campaign::run(args)).await,
         Command::Dead(args) => dead::run(&args, &settings).await,

@@ -6,6 +6,7 @@ mod compose;
 mod database;
 mod failure;
 mod kafka;
+mod person;
 mod settings;
 mod target;
 

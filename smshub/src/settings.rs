@@ -12,6 +12,7 @@ use platform::ownership::OwnershipSettings;
 use platform::postgres::PostgresSettings;
 use platform::telemetry::LogSettings;
 use platform::threads::ThreadSettings;
+use platform::webhook::WebhookSettings;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -30,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) postgres: PostgresSettings,
     pub(crate) kafka: KafkaSettings,
     pub(crate) ownership: OwnershipSettings,
+    pub(crate) webhooks: WebhookSettings,
     pub(crate) ingest: ingest::Settings,
     pub(crate) billing_consumer: billing_consumer::Settings,
     pub(crate) sender: sender::Settings,
@@ -60,6 +62,7 @@ impl Settings {
         self.log.check("log", &mut violations);
         self.shutdown.check("shutdown", &mut violations);
         self.management.http.check("management.http", &mut violations);
+        self.webhooks.check(&mut violations);
         self.ingest.check(&self.kafka, &mut violations);
         self.billing_consumer.check(&mut violations);
         self.sender.check(&mut violations);

@@ -124,6 +124,9 @@ impl Gateway {
             .env("SMSHUB__SENDER__CONNECTORS__MAGFA__USER", "demo/demo")
             .env("SMSHUB__SENDER__CONNECTORS__MAGFA__PASSWORD", "demo")
             .env("SMSHUB__SENDER__CONNECTORS__MAGFA__CALL_TIMEOUT_MS", "2000")
+            // A test of limits sets its own.
+            .env("SMSHUB__INGEST__RATES__STANDARD_SEGMENTS_PER_MINUTE", "1000000")
+            .env("SMSHUB__INGEST__RATES__EXPRESS_SEGMENTS_PER_MINUTE", "1000000")
             .env("SMSHUB__SENDER__LOOK_UP_AFTER_MS", "200")
             .env("SMSHUB__SENDER__POLL_LOOK_MS", "100")
             .env("SMSHUB__DLR_RECONCILER__POLL_SCHEDULE_S", "1")

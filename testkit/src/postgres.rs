@@ -22,6 +22,8 @@ impl Schema {
             schema: format!("test_{}", uuid::Uuid::new_v4().simple()),
             lane_connections: 4,
             common_connections: 6,
+            report_connections: 4,
+            report_timeout_ms: 20_000,
             acquire_timeout_ms: 10_000,
             express_lock_timeout_ms: 200,
             lock_timeout_ms: 2_000,

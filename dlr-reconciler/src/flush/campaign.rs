@@ -6,10 +6,9 @@
 //! stored before that: what the state row holds by then is counted when it is known.
 
 use super::chunk_state::Row;
-use crate::states::by_status;
 use domain::id::ChunkId;
 use domain::money::Money;
-use domain::status::{Corrupt, Status};
+use domain::status::{Status, StatusCounts};
 use ledger::settle::Settlement;
 use ledger::{LedgerError, hold};
 use sqlx::PgConnection;
@@ -30,28 +29,25 @@ pub(super) struct Campaigns {
 
 impl Campaigns {
     /// Takes in what changed in a state row.
-    pub(super) fn changed(&mut self, row: &Row, settlement: Option<&Settlement>) -> Result<(), Corrupt> {
-        let Some(campaign) = row.campaign else { return Ok(()) };
-        if row.learnt {
-            let counts = by_status(&row.states)?;
-            self.count(campaign, SUBMITTED, counts.iter().map(|count| i64::from(*count)).sum());
-            for (status, count) in Status::ALL.into_iter().zip(counts) {
-                // What is neither sent nor at its end is the rest.
-                if status != Status::Queued {
-                    self.count(campaign, status.as_str(), i64::from(count));
-                }
+    pub(super) fn moved(&mut self, row: &Row, settlement: Option<&Settlement>) {
+        let Some(campaign) = row.campaign else { return };
+        // Of a campaign that is newly known nothing of the row is counted yet.
+        let before = if row.learnt { StatusCounts::default() } else { row.before };
+        for status in Status::ALL {
+            let more = i64::from(row.after.of_status(status)) - i64::from(before.of_status(status));
+            // What is neither sent nor at its end is the rest.
+            if status != Status::Queued {
+                self.count(campaign, status.as_str(), more);
             }
+            if row.learnt {
+                self.count(campaign, SUBMITTED, more);
+            }
+        }
+        if row.learnt {
             self.learnt.insert(row.chunk, campaign);
-            return Ok(());
-        }
-        for (status, count) in Status::ALL.into_iter().zip(row.ends.by_status) {
-            self.count(campaign, status.as_str(), i64::from(count));
-        }
-        self.count(campaign, Status::Sent.as_str(), i64::from(row.ends.sent));
-        if let Some(settlement) = settlement {
+        } else if let Some(settlement) = settlement {
             self.money(campaign, Money::ZERO, settlement.refunded);
         }
-        Ok(())
     }
 
     /// Adds it all. The money of chunks whose campaign is newly known is what the ledger says of

@@ -1,6 +1,7 @@
 //! The table `chunk_content`: chunks as they were billed, written once.
 
-use super::account_day::Days;
+use super::account_hour::Hours;
+use super::chunk_state;
 use crate::history::store as history;
 use crate::merge::{Batch, Content};
 use sqlx::PgConnection;
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 pub(super) async fn insert<'a>(
     connection: &mut PgConnection,
     batches: impl Iterator<Item = &'a Batch>,
-    days: &mut Days,
+    hours: &mut Hours,
 ) -> Result<u64, sqlx::Error> {
     let contents: Vec<&Content> = batches.flat_map(|batch| &batch.contents).collect();
     if contents.is_empty() {
@@ -19,11 +20,15 @@ pub(super) async fn insert<'a>(
     }
     let inserted: Vec<(i64,)> = sqlx::query_as(
         "insert into chunk_content
-                (chunk_id, account_id, lane, call_id, call_chunks, call_messages, record, send_by)
-         select chunk, account, lane, call, chunks, messages, record, to_timestamp(send_by_ms / 1000.0)
+                (chunk_id, account_id, lane, call_id, call_chunks, call_messages, record, send_by,
+                 messages, campaign_id, recipient_key, reference_key, sought)
+         select chunk, account, lane, call, chunks, call_messages, record, to_timestamp(send_by_ms / 1000.0),
+                messages, campaign, recipient, reference, sought
          from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[],
-                     $6::integer[], $7::bytea[], $8::bigint[])
-              as n (chunk, account, lane, call, chunks, messages, record, send_by_ms)
+                     $6::integer[], $7::bytea[], $8::bigint[], $9::smallint[], $10::bigint[],
+                     $11::bigint[], $12::bigint[], $13::bytea[])
+              as n (chunk, account, lane, call, chunks, call_messages, record, send_by_ms,
+                    messages, campaign, recipient, reference, sought)
          on conflict do nothing returning chunk_id",
     )
     .bind(contents.iter().map(|content| content.chunk.get()).collect::<Vec<_>>())
@@ -34,16 +39,22 @@ pub(super) async fn insert<'a>(
     .bind(contents.iter().map(|content| count(content.call.2)).collect::<Vec<_>>())
     .bind(contents.iter().map(|content| content.record.as_ref()).collect::<Vec<_>>())
     .bind(contents.iter().map(|content| content.send_by.0).collect::<Vec<_>>())
+    .bind(contents.iter().map(|content| content.messages.cast_signed()).collect::<Vec<_>>())
+    .bind(contents.iter().map(|content| content.listing.campaign).collect::<Vec<_>>())
+    .bind(contents.iter().map(|content| content.listing.recipient).collect::<Vec<_>>())
+    .bind(contents.iter().map(|content| content.listing.reference).collect::<Vec<_>>())
+    .bind(contents.iter().map(|content| content.listing.sought.as_deref()).collect::<Vec<_>>())
     .fetch_all(&mut *connection)
     .await?;
     let mut inserted: BTreeSet<i64> = inserted.into_iter().map(|(chunk,)| chunk).collect();
     for repeated in take_back(connection, &inserted).await? {
         inserted.remove(&repeated);
     }
+    chunk_state::recorded(connection, &inserted).await?;
     let mut recorded = 0;
     for content in contents {
         if inserted.remove(&content.chunk.get()) {
-            days.recorded(content);
+            hours.recorded(content);
             recorded += u64::from(content.messages);
         }
     }

@@ -9,7 +9,7 @@ use crate::states::{Ends, apply, fresh};
 use domain::bits::Bits;
 use domain::id::ChunkId;
 use domain::lane::Lane;
-use domain::status::Costs;
+use domain::status::{Costs, StatusCounts};
 use ledger::LedgerError;
 use ledger::settle::Finals;
 use sqlx::PgConnection;
@@ -23,6 +23,9 @@ pub(super) struct Row {
     pub(super) lane: Lane,
     pub(super) partition: i32,
     pub(super) states: Vec<u8>,
+    /// How many messages had and have which status.
+    pub(super) before: StatusCounts,
+    pub(super) after: StatusCounts,
     pub(super) ends: Ends,
     /// Of receipts that do not say which attempt they belong to: the messages of which some wait
     /// for the attempt that closes them.
@@ -119,6 +122,7 @@ async fn make(
         };
         let campaign = campaign(heard);
         let mut states = fresh(size);
+        let before = counted(*chunk, &states)?;
         let ends = apply(&mut states, heard, &[], costs).map_err(|error| corrupt(chunk.get(), error))?;
         // The row is written as it is here; they are matched right after it.
         let waiting = pushed::positions(heard);
@@ -128,6 +132,8 @@ async fn make(
             account,
             lane,
             partition,
+            before,
+            after: counted(*chunk, &states)?,
             states,
             ends,
             waiting,
@@ -141,9 +147,10 @@ async fn make(
         return Ok(rows);
     }
     let inserted: Vec<(i64,)> = sqlx::query_as(
-        "insert into chunk_state (chunk_id, account_id, lane, partition, states, campaign_id)
-         select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::bytea[], $6::bigint[])
-                  as n (chunk, account, lane, partition, states, campaign)
+        "insert into chunk_state (chunk_id, account_id, lane, partition, states, counts, campaign_id, recorded)
+         select n.*, exists (select from chunk_content c where c.chunk_id = n.chunk)
+         from unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::bytea[], $6::bytea[], $7::bigint[])
+              as n (chunk, account, lane, partition, states, counts, campaign)
          order by n.chunk
          on conflict do nothing returning chunk_id",
     )
@@ -152,6 +159,7 @@ async fn make(
     .bind(rows.iter().map(|row| row.lane.as_str()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.partition).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.states.as_slice()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.after.to_bytes()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.campaign).collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;
@@ -181,6 +189,7 @@ async fn lock(
         let number = stored.chunk_id;
         let chunk = ChunkId::new(number).ok_or_else(|| corrupt(number, "chunk_id"))?;
         let lane = stored.lane.parse().map_err(|error| corrupt(number, error))?;
+        let before = counted(chunk, &stored.states)?;
         let heard = heard.get(&chunk).map(Vec::as_slice).unwrap_or_default();
         let none = Carriers::default();
         let carriers = carriers.get(&number).unwrap_or(&none);
@@ -192,6 +201,8 @@ async fn lock(
             account: stored.account_id,
             lane,
             partition: stored.partition,
+            before,
+            after: counted(chunk, &stored.states)?,
             states: stored.states,
             ends,
             waiting: sorted.waiting,
@@ -230,12 +241,13 @@ pub(super) async fn update(connection: &mut PgConnection, rows: &[Row]) -> Resul
         return Ok(());
     }
     sqlx::query(
-        "update chunk_state c set states = n.states, campaign_id = n.campaign
-         from unnest($1::bigint[], $2::bytea[], $3::bigint[]) as n (chunk, states, campaign)
+        "update chunk_state c set states = n.states, counts = n.counts, campaign_id = n.campaign
+         from unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bigint[]) as n (chunk, states, counts, campaign)
          where c.chunk_id = n.chunk",
     )
     .bind(changed.iter().map(|row| row.chunk.get()).collect::<Vec<_>>())
     .bind(changed.iter().map(|row| row.states.as_slice()).collect::<Vec<_>>())
+    .bind(changed.iter().map(|row| row.after.to_bytes()).collect::<Vec<_>>())
     .bind(changed.iter().map(|row| row.campaign).collect::<Vec<_>>())
     .execute(connection)
     .await?;
@@ -245,6 +257,31 @@ pub(super) async fn update(connection: &mut PgConnection, rows: &[Row]) -> Resul
 /// The campaign that any of it names.
 fn campaign(heard: &[&Heard]) -> Option<i64> {
     heard.iter().find_map(|heard| heard.row.and_then(|row| row.campaign))
+}
+
+/// Notes that the contents of these chunks are stored. A row that another transaction is making
+/// or holds now is passed over (waiting here, out of the locks' order, could be a deadlock): who
+/// reads the column looks again where it says no.
+pub(super) async fn recorded(
+    connection: &mut PgConnection,
+    chunks: &BTreeSet<i64>,
+) -> Result<(), sqlx::Error> {
+    if chunks.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update chunk_state set recorded = true where chunk_id in (
+             select chunk_id from chunk_state where chunk_id = any($1) and not recorded
+             for update skip locked)",
+    )
+    .bind(chunks.iter().copied().collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn counted(chunk: ChunkId, states: &[u8]) -> Result<StatusCounts, LedgerError> {
+    StatusCounts::of(states).map_err(|error| corrupt(chunk.get(), error))
 }
 
 pub(super) fn corrupt(chunk: i64, why: impl ToString) -> LedgerError {

@@ -49,7 +49,7 @@ async fn a_chunk_from_billed_to_settled_and_refunded() {
     world.flush(RECEIPTS, &[receipts(chunk, 1, false, &[(2, Receipt::Delivered)])]).await;
     assert_eq!(world.poll(chunk).await, None);
     assert_eq!(world.money().await, (8_000, 0));
-    assert_eq!(world.days().await, "delivered 2, failed 1, refused 1, submitted 5, undelivered 1",);
+    assert_eq!(world.hours().await, "delivered 2, failed 1, refused 1, submitted 5, undelivered 1",);
     world.ends_clean().await;
 }
 
@@ -98,7 +98,7 @@ async fn what_is_committed_is_not_stored_again() {
     let twice = [billed(chunk, 2, 2), billed(chunk, 2, 2)];
     assert_eq!(world.flush(BILLED, &twice).await.recorded, 2);
     assert_eq!(world.flush(BILLED, &twice).await.recorded, 0);
-    assert_eq!(world.days().await, "submitted 2");
+    assert_eq!(world.hours().await, "sent 2, submitted 2");
     world.drop().await;
 }
 

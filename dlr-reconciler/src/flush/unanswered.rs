@@ -38,7 +38,7 @@ pub(crate) async fn end(
         let heard: BTreeMap<ChunkId, Vec<&Heard>> =
             heard.iter().map(|(chunk, heard)| (*chunk, vec![heard])).collect();
         let decided = decide(&mut transaction, &heard, means).await?;
-        decided.days.add(&mut transaction).await?;
+        decided.hours.add(&mut transaction).await?;
         decided.campaigns.add(&mut transaction).await?;
         transaction.commit().await?;
         Ok(decided.stored)

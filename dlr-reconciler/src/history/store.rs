@@ -59,9 +59,11 @@ pub(crate) async fn update(
 pub(crate) async fn copy(connection: &mut PgConnection, chunks: &[i64]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into history_chunk (chunk_id, account_id, lane, partition, call_id, call_chunks,
-                                    call_messages, record, states)
+                                    call_messages, record, states, messages, counts, campaign_id,
+                                    recipient_key, reference_key, sought)
          select chunk_id, c.account_id, c.lane, s.partition, c.call_id, c.call_chunks,
-                c.call_messages, c.record, s.states
+                c.call_messages, c.record, s.states, c.messages, s.counts, c.campaign_id,
+                c.recipient_key, c.reference_key, c.sought
          from chunk_state s join chunk_content c using (chunk_id)
          where chunk_id = any($1) order by chunk_id
          on conflict (chunk_id) do update set states = excluded.states

@@ -93,7 +93,7 @@ async fn a_finished_chunk_leaves_the_open_tables_unchanged() {
     assert_eq!(after, before);
     assert_eq!((delete(&world, &all).await, copy(&world, &all).await), (0, 0), "once");
     assert!(next(&world, 0.0, 100).await.is_empty());
-    assert_eq!(world.days().await, "delivered 1, failed 1, submitted 2");
+    assert_eq!(world.hours().await, "delivered 1, failed 1, submitted 2");
     world.ends_clean().await;
 }
 
@@ -212,7 +212,7 @@ async fn a_repeated_record_does_not_bring_a_chunk_back() {
     let world = world().await;
     let chunk = finished(&world, 0).await;
     moved(&world).await;
-    let before = (world.states().await, contents(&world).await, world.days().await);
+    let before = (world.states().await, contents(&world).await, world.hours().await);
     for _ in 0..2 {
         let [billed, outcomes, receipts] = told(chunk);
         let stored = world.flush(BILLED, &[billed]).await;
@@ -225,7 +225,7 @@ async fn a_repeated_record_does_not_bring_a_chunk_back() {
     world.flush(ATTEMPTS, &[more]).await;
     assert_eq!(rows(&world).await, ([0, 0, 0], [1, 2]));
     assert_eq!(world.operator_ids(chunk).await, [(0, "op-0".to_owned()), (1, "op-1".to_owned())]);
-    assert_eq!((contents(&world).await, world.days().await), (before.1, before.2));
+    assert_eq!((contents(&world).await, world.hours().await), (before.1, before.2));
     assert_eq!(world.statuses(chunk).await, "delivered failed");
     assert_eq!((world.count("receipt_poll").await, world.count("chunk_finished").await), (0, 0));
     world.ends_clean().await;
@@ -241,7 +241,7 @@ async fn what_was_refused_goes_too_and_does_not_come_back() {
     assert_eq!((moved(&world).await, rows(&world).await), (1, ([0, 0, 0], [1, 0])));
     world.flush(BILLED, &[billed(chunk, 3, 0)]).await;
     assert_eq!(
-        (rows(&world).await, world.days().await.as_str()),
+        (rows(&world).await, world.hours().await.as_str()),
         (([0, 0, 0], [1, 0]), "refused 3, submitted 3")
     );
     assert_eq!(world.statuses(chunk).await, "refused refused refused");
@@ -288,7 +288,7 @@ async fn movers_in_a_loop_lose_and_double_nothing() {
         assert_eq!(world.statuses(chunk_id(k)).await, "delivered failed");
     }
     assert_eq!(world.count("pending_receipt").await + world.count("receipt_poll").await, 0);
-    assert_eq!(world.days().await, "delivered 5, failed 5, submitted 10");
+    assert_eq!(world.hours().await, "delivered 5, failed 5, submitted 10");
     assert_eq!(world.money().await, (5_000, 0));
     world.is_clean(Expect::Quiescence).await;
     world.drop().await;

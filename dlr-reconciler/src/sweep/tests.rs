@@ -96,7 +96,7 @@ async fn what_nobody_answered_ends_and_is_refunded_once() {
     assert_eq!(state.reason().as_str(), Some("unconfirmed"));
     assert_eq!(state.final_after(), Some(u32::try_from(OVER).unwrap() + 500));
     assert_eq!((world.money().await, world.poll(chunk).await), ((8_000, 1_000), None));
-    assert_eq!(world.days().await, "delivered 1, refused 1, submitted 5, undelivered 2");
+    assert_eq!(world.hours().await, "delivered 1, refused 1, submitted 5, undelivered 2");
     assert_eq!(ended(&sweeper.sweep(CAP).await.unanswered), 0, "once");
     world.is_clean(Expect::Traffic).await;
 

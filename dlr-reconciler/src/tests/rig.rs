@@ -84,6 +84,7 @@ impl Rig {
             // Hardly ever: by their ids the messages of these tests should have ended days ago.
             sweep: SweepSettings { every_ms: 600_000, look_chunks: 100, hard_cap_s: 86_400 },
             history: HistorySettings { after_s: 3_600, every_ms: 50, chunks: 3 },
+            webhooks: crate::webhooks::tests::settings(),
         }
     }
 
@@ -118,7 +119,9 @@ impl Rig {
         };
         let mut lifecycle = Lifecycle::new(budgets);
         lifecycle.spawn("heartbeat", Phase::Release, |stop| beating.run(stop));
-        crate::start(&common, &settings, &mut lifecycle).unwrap();
+        let calls = crate::webhooks::tests::calls();
+        let webhooks = crate::Webhooks { calls: &calls, currency: "IRR" };
+        crate::start(&common, &settings, webhooks, &mut lifecycle).unwrap();
         let (signal, asked) = oneshot::channel();
         let ended = tokio::spawn(lifecycle.run(async {
             let _ = asked.await;

@@ -31,6 +31,20 @@ impl LanePrices {
         self.special(encoding, msisdn).unwrap_or(self.otherwise)
     }
 
+    /// The price of one segment to all numbers with this prefix, where no row names a longer one.
+    pub(super) fn of_prefix(&self, encoding: Encoding, prefix: Prefix) -> Money {
+        let matches =
+            |row: &&Row| prefix.begins_with(row.prefix) && row.encoding.is_none_or(|named| named == encoding);
+        self.special.iter().find(matches).map_or(self.otherwise, |row| row.price)
+    }
+
+    /// The rows that were given: that of every number first, then the special ones, the one that
+    /// wins before those it wins over.
+    pub(super) fn rows(&self, lane: Lane) -> impl Iterator<Item = Row> {
+        let catch_all = Row { lane, encoding: None, prefix: Prefix::EMPTY, price: self.otherwise };
+        std::iter::once(catch_all).chain(self.special.iter().copied())
+    }
+
     /// The price of the first special row that matches. Two binary searches for each
     /// length of prefix that occurs: no slower with a thousand rows than with ten.
     fn special(&self, encoding: Encoding, msisdn: Msisdn) -> Option<Money> {

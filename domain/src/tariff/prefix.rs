@@ -32,6 +32,14 @@ impl Prefix {
         Prefix { digits: length - dropped, value: msisdn.get() / 10_u64.pow(dropped) }
     }
 
+    /// Whether every number with this prefix has the other one, too.
+    pub(super) const fn begins_with(self, other: Prefix) -> bool {
+        match self.digits.checked_sub(other.digits) {
+            Some(more) => self.value / 10_u64.pow(more) == other.value,
+            None => false,
+        }
+    }
+
     /// How many digits.
     pub(super) const fn digits(self) -> u32 {
         self.digits

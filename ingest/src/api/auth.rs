@@ -12,17 +12,31 @@ use crate::keys::{Identity, Key, Refused, Scope};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
+/// What sending is answered with while the account may not.
+const SUSPENDED: &str =
+    "the account is suspended: it may read, and not send; what was accepted before goes on";
+
 /// The caller, whose key is known. Handlers ask it for the scope they need.
-pub(super) struct Caller(pub(super) Arc<Identity>);
+pub(crate) struct Caller(pub(crate) Arc<Identity>);
 
 impl Caller {
     /// # Errors
-    /// 403 `forbidden` where the key does not have the scope.
+    /// 403 `forbidden` where the key does not have the scope, or is to send for an account that
+    /// is suspended.
     pub(super) fn require(&self, scope: Scope) -> Result<(), Problem> {
-        if self.0.scopes.contains(&scope) {
-            return Ok(());
+        let forbidden = |detail: String| Err(Problem::new(Code::Forbidden).detail(detail));
+        if !self.may(scope) {
+            return forbidden(format!("this needs a key with the scope {scope}"));
         }
-        Err(Problem::new(Code::Forbidden).detail(format!("this needs a key with the scope {scope}")))
+        if scope == Scope::Send && self.0.suspended {
+            return forbidden(SUSPENDED.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether the key has the scope.
+    pub(super) fn may(&self, scope: Scope) -> bool {
+        self.0.scopes.contains(&scope)
     }
 }
 
@@ -40,6 +54,11 @@ impl FromRequestParts<Arc<App>> for Caller {
         })?;
         Ok(Caller(identity))
     }
+}
+
+/// Whether a request has anything where a key is to be.
+pub(crate) fn sends_a_key(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION) || headers.contains_key(X_API_KEY)
 }
 
 /// The one key that the headers hold.

@@ -2,15 +2,24 @@
 //! `request`; a test holds these descriptions against it.
 #![allow(dead_code, reason = "these types describe; nothing builds them")]
 
+mod admin;
+
 use serde::Serialize;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
+pub(super) use admin::{
+    AccountChange, ChargeRequest, KeyRotation, LineRequest, NewAccount, NewKeyRequest, NewTariff,
+};
+
 use super::problems::{FieldProblem, ProblemDocument};
+use super::webhooks::described;
 
 /// The description without its paths.
 pub(super) fn api() -> utoipa::openapi::OpenApi {
-    Description::openapi()
+    let mut description = Description::openapi();
+    description.components.get_or_insert_default().schemas.extend(described());
+    description
 }
 
 #[derive(OpenApi)]
@@ -36,6 +45,9 @@ pub(super) fn api() -> utoipa::openapi::OpenApi {
         (name = "messages", description = "Sending messages, and what became of them."),
         (name = "campaigns", description = "A text with places, and a file of rows that fill them, of any length."),
         (name = "money", description = "The prepaid balance."),
+        (name = "admin", description = "For administrators: accounts, keys, prices, lines, and what was changed. \
+            Needs a key with the scope `admin`; lists take `limit` and `cursor`."),
+        (name = "webhooks", description = "Being told what becomes of messages."),
         (name = "receipts", description = "For operators: what became of messages that they took.")
     )
 )]

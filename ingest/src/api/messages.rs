@@ -5,6 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use bytes::Bytes;
+use domain::money::Money;
+use domain::phone::Msisdn;
 use domain::status::Status;
 use platform::http::problem::Problem;
 use platform::ownership::clock::unix_now;
@@ -15,13 +18,17 @@ use super::auth::Caller;
 use super::bodies::read_json;
 use super::describe::MessageRequest;
 use super::format::time;
-use super::problems::{CostProblems, SendProblems};
+use super::idempotency::{IdempotencyKey, Keyed, Replayed};
+use super::problems::{CostProblems, MessageProblems};
 use super::query::NoQuery;
 use crate::app::App;
 use crate::chunking::cut;
+use crate::idempotency::{Body, Once, Prepared, once};
 use crate::keys::Scope;
-use crate::prepare::{self, Context};
-use crate::submit::submit;
+use crate::prepare::{self, Context, Ground, Message};
+use crate::rates::Allowance;
+use crate::rules::Measured;
+use crate::submit::Submitted;
 
 /// A message that was accepted.
 #[derive(Serialize, ToSchema)]
@@ -60,25 +67,38 @@ pub(super) struct Accepted {
 
 /// Send one message
 ///
-/// Answered when the message is stored safely; it is charged and sent after that. Without an
-/// `Idempotency-Key`, a retry after a lost answer may send twice.
+/// Answered when the message is stored safely; it is charged and sent after that. Above the
+/// account's segments a minute in the lane: 429, and nothing is taken. Without an
+/// `Idempotency-Key`, a retry after a lost answer may send twice; with one it is the same call.
 #[utoipa::path(
     post, path = "/v1/messages", tag = "messages", operation_id = "sendMessage",
+    params(IdempotencyKey),
     request_body(content = MessageRequest),
-    responses((status = 202, description = "Accepted.", body = Accepted), SendProblems),
+    responses(
+        (
+            status = 202, description = "Accepted.", body = Accepted,
+            headers(
+                ("Idempotent-Replayed" = bool, description = "`true` where an earlier request with the same key was answered so."),
+                ("RateLimit-Limit" = u32, description = "Segments a minute that the account may send in this lane."),
+                ("RateLimit-Remaining" = u32, description = "Of these, segments that it may send now."),
+                ("RateLimit-Reset" = u32, description = "Seconds until all of them are there again."),
+            ),
+        ),
+        MessageProblems,
+    ),
 )]
 pub(super) async fn send(
     caller: Caller,
     _: NoQuery,
+    keyed: Keyed,
     State(app): State<Arc<App>>,
     request: Request,
-) -> Result<(StatusCode, Json<Accepted>), Problem> {
+) -> Result<(StatusCode, Replayed, Option<Allowance>, Json<Accepted>), Problem> {
     caller.require(Scope::Send)?;
-    let message = prepared(&app, &caller, request).await?;
-    let (to, measured) = (message.to, message.measured);
-    let price = message.price;
-    let cuts = cut(&message.call, 1);
-    let (run, call) = submit(&app, message.call, cuts, price).await?;
+    let body = read_json(request, app.rules.limits.message_body_bytes, &app.http).await?;
+    let asked = keyed.asked(&caller.0, &body);
+    let Once { submitted, about, replayed } = once(&app, &caller.0, asked, &OneMessage(body)).await?;
+    let (Submitted { run, call, .. }, (to, measured, price, allowance)) = (submitted, about);
     let accepted = Accepted {
         id: run.first.message(0).to_string(),
         status: Status::Queued.as_str(),
@@ -93,7 +113,20 @@ pub(super) async fn send(
         send_by: time(call.send_by),
         created_at: time(call.created_at),
     };
-    Ok((StatusCode::ACCEPTED, Json(accepted)))
+    Ok((StatusCode::ACCEPTED, Replayed(replayed), allowance, Json(accepted)))
+}
+
+/// The body of a call for one message.
+struct OneMessage(Bytes);
+
+impl Body for OneMessage {
+    type About = (Msisdn, Measured, Money, Option<Allowance>);
+
+    async fn prepare(&self, app: &Arc<App>, ground: Ground) -> Result<Prepared<Self::About>, Problem> {
+        let Message { call, to, measured, price } = prepare::message(&self.0, ground.context())?;
+        let allowance = app.rates.admit_one(&ground, call.lane, measured.segments.into()).await?;
+        Ok(Prepared { cuts: cut(&call, 1), call, about: (to, measured, price, allowance) })
+    }
 }
 
 /// What a message would be and cost.

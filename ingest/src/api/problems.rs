@@ -80,22 +80,45 @@ const ALWAYS: &[Code] =
 const WITH_BODY: &[Code] =
     &[Code::MalformedJson, Code::RequestTimeout, Code::BodyTooLarge, Code::UnsupportedMediaType];
 
+/// Of endpoints that take an `Idempotency-Key`.
+const KEYED: &[Code] = &[Code::IdempotencyConflict, Code::IdempotencyInProgress];
+
 /// Of endpoints that send.
 pub(super) struct SendProblems;
+/// Of the endpoint that sends one message.
+pub(super) struct MessageProblems;
 /// Of endpoints that read a body and send nothing.
 pub(super) struct CostProblems;
+/// Of the endpoint that charges.
+pub(super) struct ChargeProblems;
 /// Of endpoints that read.
 pub(super) struct ReadProblems;
 /// Of endpoints that read one thing.
 pub(super) struct FindProblems;
 /// Of the endpoint that takes the rows of a campaign.
 pub(super) struct UploadProblems;
+/// Of endpoints that read a body about one thing.
+pub(super) struct EditProblems;
+/// Of the endpoint that sends a sample.
+pub(super) struct TestProblems;
 /// Of the endpoint that takes receipts.
 pub(super) struct PushProblems;
 
+impl IntoResponses for ChargeProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of(&[ALWAYS, WITH_BODY, KEYED, &[Code::NotFound]])
+    }
+}
+
 impl IntoResponses for SendProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        of(&[ALWAYS, WITH_BODY, &[Code::InsufficientFunds, Code::Overloaded]])
+        of(&[ALWAYS, WITH_BODY, KEYED, &[Code::InsufficientFunds, Code::Overloaded]])
+    }
+}
+
+impl IntoResponses for MessageProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of(&[ALWAYS, WITH_BODY, KEYED, &[Code::InsufficientFunds, Code::RateLimited, Code::Overloaded]])
     }
 }
 
@@ -131,6 +154,18 @@ impl IntoResponses for UploadProblems {
             Code::Overloaded,
         ];
         said(&[ALWAYS, own], when_uploaded)
+    }
+}
+
+impl IntoResponses for EditProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of(&[ALWAYS, WITH_BODY, &[Code::NotFound]])
+    }
+}
+
+impl IntoResponses for TestProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of(&[ALWAYS, &[Code::NotFound, Code::Overloaded]])
     }
 }
 
@@ -174,7 +209,10 @@ fn response(codes: &[Code], when: fn(Code) -> &'static str) -> Response {
         .build();
     let response =
         ResponseBuilder::new().description(sentences.join(" ")).content("application/problem+json", content);
-    if !codes.iter().any(|code| matches!(code, Code::Unavailable | Code::Overloaded)) {
+    let later = |code: &Code| {
+        matches!(code, Code::Unavailable | Code::Overloaded | Code::RateLimited | Code::IdempotencyInProgress)
+    };
+    if !codes.iter().any(later) {
         return response.build();
     }
     let seconds = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::Integer).build();
@@ -189,13 +227,20 @@ const fn when(code: Code) -> &'static str {
         Code::MalformedJson => "the body is not JSON, or has a key twice; `line` and `column` say where.",
         Code::Unauthenticated => "the key is missing, unknown or revoked, or two different ones were sent.",
         Code::InsufficientFunds => "the balance does not cover the call; nothing was taken.",
-        Code::Forbidden => "the key does not have the scope.",
+        Code::Forbidden => "the key does not have the scope, or is to send for a suspended account.",
         Code::NotFound => "there is no such thing, it is another account's, or it is not recorded yet.",
+        Code::IdempotencyConflict => "the `Idempotency-Key` was used for another request.",
+        Code::IdempotencyInProgress => {
+            "the first request with this `Idempotency-Key` is still running: send the same again later."
+        }
         Code::RequestTimeout => "the body came too slowly.",
         Code::BodyTooLarge => {
             "the body is too large (by default 32 KiB for one message, 16 MiB for a bulk call)."
         }
         Code::UnsupportedMediaType => "the body is not sent as `application/json`, or is compressed.",
+        Code::RateLimited => {
+            "the account has sent its segments of this minute in this lane; nothing was taken."
+        }
         Code::Overloaded => "too much is waiting; nothing was taken.",
         Code::Unavailable => {
             "a part of the gateway cannot be reached. `detail` says whether nothing was taken or the outcome is unknown."

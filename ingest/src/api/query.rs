@@ -19,7 +19,7 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
         let mut errors = Errors::default();
         for parameter in parts.uri.query().unwrap_or_default().split('&').filter(|name| !name.is_empty()) {
             let name = parameter.split('=').next().unwrap_or_default();
-            let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
+            let shown = shown(name);
             errors.add(
                 &Path::Field(&Path::Root, &shown),
                 FieldCode::UnknownField,
@@ -28,4 +28,9 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
         }
         errors.into_result().map(|()| NoQuery)
     }
+}
+
+/// A parameter's name as it is repeated in an answer.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().take(NAME_SHOWN_MAX).collect()
 }

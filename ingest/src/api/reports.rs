@@ -34,18 +34,20 @@ pub(super) struct Message {
     /// The operator's own code behind the status.
     #[schema(example = 8)]
     operator_code: Option<i16>,
-    /// The recipient in international form.
+    /// The recipient in international form; null where it was erased.
     #[schema(example = "+989123456789")]
-    to: String,
+    to: Option<String>,
+    /// The sender line; null where it was erased.
     #[schema(example = "100002")]
-    from: String,
+    from: Option<String>,
     /// The lane travelled in.
     #[schema(example = "express")]
     lane: String,
+    /// Null where the text was erased, as `segments`.
     #[schema(example = "ucs2")]
-    encoding: &'static str,
+    encoding: Option<&'static str>,
     #[schema(example = 1)]
-    segments: u8,
+    segments: Option<u8>,
     #[schema(example = "login-77")]
     reference: Option<String>,
     /// What it was charged, in the smallest unit of the currency; 0 where it was refused.
@@ -114,7 +116,7 @@ pub(super) async fn message(
 ) -> Result<Json<Message>, Problem> {
     caller.require(Scope::Read)?;
     let id = number(&id).and_then(MessageId::new).ok_or(ReportError::NotFound)?;
-    let report = read_message(app.pools.common(), caller.0.account, id).await?;
+    let report = read_message(&app.reader, caller.0.account, id).await?;
     Ok(Json(Message::new(report, &app.currency)))
 }
 
@@ -135,7 +137,7 @@ pub(super) async fn bulk(
 ) -> Result<Json<Bulk>, Problem> {
     caller.require(Scope::Read)?;
     let id = number(&id).and_then(ChunkId::new).ok_or(ReportError::NotFound)?;
-    let report = call(app.pools.common(), caller.0.account, id).await?;
+    let report = call(&app.reader, caller.0.account, id).await?;
     Ok(Json(Bulk::new(report, &app.currency)))
 }
 
@@ -145,30 +147,29 @@ fn number(text: &str) -> Option<i64> {
 }
 
 impl Message {
-    fn new(report: MessageReport, currency: &str) -> Self {
-        let MessageReport { id, chunk, state, .. } = report;
-        let index = usize::from(id.index());
+    pub(super) fn new(report: MessageReport, currency: &str) -> Self {
+        let (chunk, index, state) = (report.chunk(), report.index(), report.state);
         let text = chunk.text(index);
         Message {
-            id: id.to_string(),
+            id: report.id.to_string(),
             status: state.status().as_str(),
             reason: state.reason().as_str(),
             operator_code: state.operator_code(),
-            to: chunk.recipients.get(index).map(ToString::to_string).unwrap_or_default(),
-            lane: report.lane,
-            encoding: text.map(|text| text.encoding.as_str()).unwrap_or_default(),
-            segments: text.map(|text| text.segments).unwrap_or_default(),
+            to: chunk.recipients.get(index).map(ToString::to_string),
+            from: Some(chunk.line.clone()).filter(|line| !line.is_empty()),
+            lane: report.lane().to_owned(),
+            encoding: text.map(|text| text.encoding.as_str()),
+            segments: text.map(|text| text.segments),
             reference: chunk.reference(index).map(str::to_owned),
             price: report.price.get(),
             refunded: report.refunded.get(),
             currency: currency.to_owned(),
-            operator_message_id: report.operator_message_id,
-            connector: report.connector,
             created_at: time(chunk.created_at),
             send_by: time(chunk.send_by),
             sent_at: report.sent_at.map(time),
             final_at: report.final_at.map(time),
-            from: chunk.line,
+            operator_message_id: report.operator_message_id,
+            connector: report.connector,
         }
     }
 }

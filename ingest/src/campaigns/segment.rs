@@ -12,7 +12,7 @@ use wire::submitted::Chunk;
 use super::campaign::{ERRORS_KEPT, RowError, Taken};
 use super::file::FileRow;
 use crate::chunking::Row;
-use crate::prepare::Checked;
+use crate::prepare::CheckedRows;
 
 /// Which rows a segment has, and what is at fault among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(super) struct Paid {
 
 impl Plan {
     /// Of rows that were checked, the first of them behind `before`.
-    pub(super) fn new(rows: &[FileRow], checked: &Checked, before: u64) -> Self {
+    pub(super) fn new(rows: &[FileRow], checked: &CheckedRows, before: u64) -> Self {
         let place = |row: &FileRow| u32::try_from(row.prefix.rows - before).unwrap_or(u32::MAX);
         let at = |index: u32| rows.get(index as usize).map(place);
         let after = checked.count.checked_sub(1).and_then(|last| rows.get(last)).map(|row| row.prefix);

@@ -20,6 +20,39 @@ pub(crate) struct Message {
     pub(crate) price: Money,
 }
 
+/// A message of which each field was checked.
+pub(crate) struct Checked {
+    pub(crate) to: Msisdn,
+    pub(crate) text: String,
+    pub(crate) measured: Measured,
+    pub(crate) lane: Lane,
+    pub(crate) line: String,
+    pub(crate) reference: String,
+    pub(crate) ttl_seconds: Option<u32>,
+}
+
+impl Checked {
+    /// The message of this price, stamped now.
+    pub(crate) fn into_message(self, price: Money, context: Context<'_>) -> Message {
+        let Checked { to, measured, lane, .. } = self;
+        let text = Text { body: self.text, encoding: measured.encoding, segments: measured.segments };
+        let call = Call {
+            account: context.caller.account,
+            asked_lane: lane,
+            lane,
+            line: self.line,
+            texts: vec![text],
+            references: vec![self.reference],
+            rows: vec![Row { index: 0, recipient: to, text: 0, reference: 0, price }],
+            tariff_version: context.tariff.version(),
+            created_at: context.now,
+            send_by: context.send_by(self.ttl_seconds, lane),
+            campaign: 0,
+        };
+        Message { call, to, measured, price }
+    }
+}
+
 /// Reads and checks the body.
 pub(crate) fn message(body: &[u8], context: Context<'_>) -> Result<Message, Problem> {
     let limits = &context.rules.limits;
@@ -40,19 +73,7 @@ pub(crate) fn message(body: &[u8], context: Context<'_>) -> Result<Message, Prob
     let checked = to.zip(text).zip(measured.zip(line)).zip(price);
     // Whatever is missing has been noted.
     let (((to, text), (measured, line)), price) = checked.ok_or_else(|| Problem::new(Code::InternalError))?;
-    let text = Text { body: text.into_owned(), encoding: measured.encoding, segments: measured.segments };
-    let call = Call {
-        account: context.caller.account,
-        asked_lane: lane,
-        lane,
-        line,
-        texts: vec![text],
-        references: vec![reference],
-        rows: vec![Row { index: 0, recipient: to, text: 0, reference: 0, price }],
-        tariff_version: context.tariff.version(),
-        created_at: context.now,
-        send_by: context.send_by(read.ttl_seconds.optional(), lane),
-        campaign: 0,
-    };
-    Ok(Message { call, to, measured, price })
+    let (text, ttl_seconds) = (text.into_owned(), read.ttl_seconds.optional());
+    let checked = Checked { to, text, measured, lane, line, reference, ttl_seconds };
+    Ok(checked.into_message(price, context))
 }

@@ -11,7 +11,7 @@ use crate::chunking::{Call, Row};
 use crate::rules::Fault;
 
 /// Rows that were checked and priced.
-pub(crate) struct Checked {
+pub(crate) struct CheckedRows {
     /// Of those that may be sent; [`Row::index`] is the place in the rows.
     pub(crate) call: Call,
     /// The others: their places, and why.
@@ -23,7 +23,7 @@ pub(crate) struct Checked {
 }
 
 /// Checks, measures and prices rows.
-pub(crate) fn rows(rows: &[FileRow], campaign: &Campaign, context: Context<'_>) -> Checked {
+pub(crate) fn rows(rows: &[FileRow], campaign: &Campaign, context: Context<'_>) -> CheckedRows {
     let mut texts = Texts::new(context.rules);
     let mut messages = Vec::with_capacity(rows.len());
     let (mut left_out, mut stopped, mut count) = (Vec::new(), None, rows.len());
@@ -56,7 +56,7 @@ pub(crate) fn rows(rows: &[FileRow], campaign: &Campaign, context: Context<'_>) 
         send_by: context.now.plus(i64::from(campaign.ttl_seconds) * 1_000),
         campaign: campaign.id,
     };
-    Checked { call, left_out, stopped, count }
+    CheckedRows { call, left_out, stopped, count }
 }
 
 fn message<'r>(
@@ -75,7 +75,7 @@ fn message<'r>(
         .map_err(|fault| RowFault { code: RowCode::Field(fault.code), detail: fault.detail.into_owned() })
 }
 
-impl Checked {
+impl CheckedRows {
     /// What the messages cost together.
     pub(crate) fn price(&self) -> Result<Money, Problem> {
         sum(self.call.rows.iter().map(|row| row.price))

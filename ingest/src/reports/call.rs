@@ -5,12 +5,10 @@ use domain::money::Money;
 use domain::status::Status;
 use domain::time::UnixMillis;
 use ledger::hold;
-use platform::postgres::Pool;
 use sqlx::PgConnection;
-use std::collections::HashMap;
 
-use super::ReportError;
-use super::rows::{Content, States, content, corrupt, snapshot};
+use super::rows::{States, all_states, corrupt, load_one, snapshot};
+use super::{Reader, ReportError};
 
 /// What became of the messages of a call.
 pub(crate) struct CallReport {
@@ -30,24 +28,26 @@ pub(crate) struct CallReport {
 
 /// Reads the report of a call of this account, named by its first chunk. Messages of chunks
 /// that are not billed yet are queued.
-pub(crate) async fn call(pool: &Pool, account: i64, id: ChunkId) -> Result<CallReport, ReportError> {
-    pool.within(async |connection| read(connection, account, id).await).await
+pub(crate) async fn call(reader: &Reader, account: i64, id: ChunkId) -> Result<CallReport, ReportError> {
+    reader.pool().within(async |connection| read(connection, account, id).await).await
 }
 
 async fn read(connection: &mut PgConnection, account: i64, id: ChunkId) -> Result<CallReport, ReportError> {
     let mut snapshot = snapshot(connection).await?;
-    let Content { chunk: first, lane, .. } = content(&mut snapshot, account, id).await?;
+    let loaded = load_one(&mut snapshot, account, id).await?;
+    let first = &loaded.chunk;
     if first.call_id != id {
         return Err(ReportError::NotFound);
     }
     let chunks: Vec<ChunkId> = (0..first.call_chunks).map_while(|k| id.nth(k)).collect();
     let holds = hold::read(&mut snapshot, &chunks).await?;
-    let mut states = all_states(&mut snapshot, &chunks).await?;
+    let ids: Vec<i64> = chunks.iter().map(|chunk| chunk.get()).collect();
+    let mut states = all_states(&mut snapshot, &ids).await?;
     snapshot.commit().await?;
 
     let mut report = CallReport {
         id,
-        lane,
+        lane: loaded.lane.clone(),
         messages: first.call_messages,
         counts: [0; Status::ALL.len()],
         price: Money::ZERO,
@@ -78,17 +78,4 @@ impl CallReport {
             self.counts[place] += messages;
         }
     }
-}
-
-async fn all_states(
-    connection: &mut PgConnection,
-    chunks: &[ChunkId],
-) -> Result<HashMap<i64, Vec<u8>>, sqlx::Error> {
-    let ids: Vec<i64> = chunks.iter().map(|chunk| chunk.get()).collect();
-    let rows: Vec<(i64, Vec<u8>)> =
-        sqlx::query_as("select chunk_id, states from all_chunk_state where chunk_id = any($1)")
-            .bind(ids)
-            .fetch_all(connection)
-            .await?;
-    Ok(rows.into_iter().collect())
 }

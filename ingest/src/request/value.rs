@@ -62,6 +62,10 @@ pub(super) trait Kind<'de>: Sized {
         wrong::<Self>(at, errors)
     }
 
+    fn boolean(self, _: bool, at: &Path<'_>, errors: &mut Errors) -> Got<Self::Value> {
+        wrong::<Self>(at, errors)
+    }
+
     fn list<A: SeqAccess<'de>>(
         self,
         mut list: A,
@@ -225,8 +229,8 @@ impl<'de, K: Kind<'de>> Visitor<'de> for Seed<'_, K> {
         Ok(wrong::<K>(&self.at, self.errors))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(wrong::<K>(&self.at, self.errors))
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(self.kind.boolean(value, &self.at, self.errors))
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {

@@ -173,7 +173,8 @@ async fn what_is_around_a_body() {
     answers.keep("a body too large", &gateway.post(ONE, " ".repeat(8_193)).await);
     answers.keep("a list too large", &gateway.post(MANY, " ".repeat((4 << 20) + 1)).await);
     answers.keep("a body too slow", &gateway.post(ONE, never_ending()).await);
-    answers.keep("another method", &gateway.get(ONE).await);
+    answers
+        .keep("another method", &gateway.ask(gateway.request("PUT", ONE).body(Body::empty()).unwrap()).await);
     answers.keep("dry run", &gateway.post("/v1/messages?dry_run=true", body()).await);
     for path in [
         "/v1/nothing",

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::settings::settings;
+use super::settings::{calls, settings};
 use crate::Settings;
 use crate::api::router;
 use crate::app::App;
@@ -77,7 +77,7 @@ impl Gateway {
         let (heart, standing, ids) =
             heartbeat(schema.pools().common().clone(), &ownership, registration, data).await.unwrap();
         let (alive, stop) = Stop::manual();
-        let heart = tokio::spawn(heart.run(stop));
+        let heart = tokio::spawn(heart.run(stop.clone()));
 
         let common = Common {
             pools: schema.pools().clone(),
@@ -89,8 +89,12 @@ impl Gateway {
             health: Health::new(),
             threads: Arc::new(Threads::shared()),
         };
-        let app = Arc::new(App::new(&common, &settings, Arc::clone(&ids)).unwrap());
+        let app = Arc::new(App::new(&common, &settings, &calls(), Arc::clone(&ids)).unwrap());
         app.tariffs.read(schema.pools().common()).await.unwrap();
+        let (refreshed, asking) = (Arc::clone(&app.funds), Arc::clone(&app.funds));
+        let (stop_refreshing, stop_asking) = (stop.clone(), stop.clone());
+        tokio::spawn(crate::funds::refresh(refreshed, stop_refreshing));
+        tokio::spawn(crate::funds::ask_verdicts(asking, stop_asking));
         let router = router(Arc::clone(&app));
         let mut gateway = Gateway {
             schema,
@@ -108,6 +112,13 @@ impl Gateway {
         gateway.account = gateway.account_with(1_000_000).await;
         gateway.key = gateway.key_of(gateway.account, &[Scope::Send, Scope::Read]).await;
         gateway
+    }
+
+    /// The requests of another process, with other settings, over the same tables and topics.
+    pub(super) async fn other(&self, settings: Settings) -> Router {
+        let app = Arc::new(App::new(&self.common, &settings, &calls(), Arc::clone(&self.ids)).unwrap());
+        app.tariffs.read(self.schema.pools().common()).await.unwrap();
+        router(app)
     }
 
     pub(crate) async fn account_with(&self, balance: i64) -> i64 {
@@ -129,7 +140,12 @@ impl Gateway {
 
     /// A request as it is.
     pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
-        let answer = tokio::time::timeout(Duration::from_secs(30), self.router.clone().oneshot(request));
+        Gateway::ask_at(self.router.clone(), request).await
+    }
+
+    /// A request to another process.
+    pub(super) async fn ask_at(router: Router, request: Request<Body>) -> Answer {
+        let answer = tokio::time::timeout(Duration::from_secs(30), router.oneshot(request));
         let (parts, body) = answer.await.expect("answered in time").unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -148,6 +164,18 @@ impl Gateway {
 
     pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Answer {
         self.post(path, body.to_string()).await
+    }
+
+    /// Asks with another key, with a body where there is one.
+    pub(super) async fn with_key(&self, key: &str, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let request = Request::builder().method(method).uri(path).header("x-api-key", key);
+        let request = match body {
+            Some(body) => {
+                request.header("content-type", "application/json").body(Body::from(body.to_string()))
+            }
+            None => request.body(Body::empty()),
+        };
+        self.ask(request.unwrap()).await
     }
 
     /// With the key.
@@ -207,6 +235,7 @@ fn stabilise(value: &mut Value) {
                 match (name.as_str(), &value) {
                     ("id" | "batch_id" | "first_id", Value::String(_)) => *value = "[id]".into(),
                     ("request_id", _) => *value = "[request]".into(),
+                    ("key", Value::String(_)) => *value = "[key]".into(),
                     ("created_at" | "send_by" | "sent_at" | "final_at", Value::String(_)) => {
                         *value = "[time]".into();
                     }

@@ -42,7 +42,17 @@ async fn every_endpoint_wants_a_key() {
         ("GET", "/v1/messages/256"),
         ("GET", "/v1/messages/bulk/256"),
         ("GET", "/v1/balance"),
-    ] {
+        ("POST", "/v1/accounts/1/charges"),
+        ("POST", "/v1/webhooks"),
+        ("GET", "/v1/webhooks"),
+        ("DELETE", "/v1/webhooks/1"),
+        ("POST", "/v1/webhooks/1/rotate-secret"),
+        ("POST", "/v1/webhooks/1/test"),
+        ("GET", "/v1/webhooks/1/deliveries"),
+    ]
+    .into_iter()
+    .chain(super::admin::ENDPOINTS)
+    {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         assert_eq!(gateway.ask(request).await.status, 401, "{method} {path}");
     }

@@ -5,7 +5,7 @@ use domain::id::ChunkId;
 use domain::lane::Lane;
 use domain::money::Money;
 use domain::outcome::{Outcome, Receipt, Refusal};
-use domain::status::{Costs, Fact, MessageState};
+use domain::status::{Costs, Fact, MessageState, StatusCounts};
 use ledger::hold::{Booked, Request, book};
 use ledger::settle::{Finals, finals};
 use platform::ownership::clock::unix_now;
@@ -39,8 +39,9 @@ async fn bill(gateway: &Gateway, chunk: &Chunk, lane: Lane, source: i64) {
     };
     let record = answer(Version::NEWEST, source, verdict, &chunk.encode(Version::NEWEST));
     sqlx::query(
-        "insert into chunk_content (chunk_id, account_id, lane, call_id, call_chunks, call_messages, record)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into chunk_content
+                (chunk_id, account_id, lane, call_id, call_chunks, call_messages, record, messages)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(chunk.id.get())
     .bind(chunk.account)
@@ -49,6 +50,7 @@ async fn bill(gateway: &Gateway, chunk: &Chunk, lane: Lane, source: i64) {
     .bind(i32::try_from(chunk.call_chunks).unwrap())
     .bind(i32::try_from(chunk.call_messages).unwrap())
     .bind(record.to_vec())
+    .bind(i16::try_from(chunk.len()).unwrap())
     .execute(&mut *transaction)
     .await
     .unwrap();
@@ -60,13 +62,17 @@ async fn store(gateway: &Gateway, chunk: ChunkId, states: &[MessageState]) {
     let bytes: Vec<u8> = states.iter().flat_map(|state| state.to_bytes()).collect();
     let (settle, void) = Costs::default().split((0..).zip(states.iter().map(MessageState::status)));
     let mut transaction = gateway.schema.pool().begin().await.unwrap();
-    sqlx::query("insert into chunk_state (chunk_id, account_id, lane, partition, states) values ($1, $2, 'bulk', 0, $3)")
-        .bind(chunk.get())
-        .bind(gateway.account)
-        .bind(bytes)
-        .execute(&mut *transaction)
-        .await
-        .unwrap();
+    sqlx::query(
+        "insert into chunk_state (chunk_id, account_id, lane, partition, states, counts, recorded)
+         values ($1, $2, 'bulk', 0, $3, $4, true)",
+    )
+    .bind(chunk.get())
+    .bind(gateway.account)
+    .bind(&bytes)
+    .bind(StatusCounts::of(&bytes).unwrap().to_bytes())
+    .execute(&mut *transaction)
+    .await
+    .unwrap();
     let ends = BTreeMap::from([(chunk, Finals { settle, void })]);
     finals(&mut transaction, &ends).await.unwrap();
     transaction.commit().await.unwrap();
@@ -191,14 +197,15 @@ async fn a_call_of_several_chunks() {
 }
 
 const COPY: &str = "insert into history_chunk
-    select chunk_id, c.account_id, c.lane, partition, call_id, call_chunks, call_messages, record, states
+    select chunk_id, c.account_id, c.lane, partition, call_id, call_chunks, call_messages, record, states,
+           messages, counts
     from chunk_content c join chunk_state using (chunk_id);
     insert into history_operator_ids select * from chunk_operator_ids";
 const DELETE: &str = "delete from chunk_state; delete from chunk_content; delete from chunk_operator_ids";
 const BACK: &str =
-    "insert into chunk_state select chunk_id, account_id, lane, partition, states from history_chunk;
-    insert into chunk_content
-    select chunk_id, account_id, lane, call_id, call_chunks, call_messages, record from history_chunk;
+    "insert into chunk_state select chunk_id, account_id, lane, partition, states, counts, true from history_chunk;
+    insert into chunk_content (chunk_id, account_id, lane, call_id, call_chunks, call_messages, record, messages)
+    select chunk_id, account_id, lane, call_id, call_chunks, call_messages, record, messages from history_chunk;
     insert into chunk_operator_ids select * from history_operator_ids";
 const FORGET: &str = "delete from history_chunk; delete from history_operator_ids";
 

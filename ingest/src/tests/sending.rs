@@ -109,7 +109,10 @@ async fn a_large_standard_call_travels_in_bulk() {
     assert_eq!((&answer.body["lane"], &answer.body["price"]), (&"standard".into(), &450_000.into()));
 
     // Free of charge, so that the balance is not what decides.
-    sqlx::query("insert into tariff (version, lane, price) values (2, 'express', 0), (2, 'standard', 1), (2, 'bulk', 7)")
+    sqlx::raw_sql(
+        "insert into tariff (version, lane, price) values (2, 'express', 0), (2, 'standard', 1), (2, 'bulk', 7);
+         insert into tariff_version (version, effective_at) values (2, clock_timestamp())",
+    )
         .execute(gateway.schema.pool())
         .await
         .unwrap();

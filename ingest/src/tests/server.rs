@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::gateway::Gateway;
-use super::settings::settings;
+use super::settings::{calls, settings};
 
 async fn exchange(address: std::net::SocketAddr, request: String) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -25,7 +25,8 @@ async fn it_serves_becomes_ready_and_stops() {
     let ms = 10_000;
     let budgets = Budgets { stop_accepting_ms: ms, drain_ms: ms, flush_ms: ms, release_ms: ms, close_ms: ms };
     let mut lifecycle = Lifecycle::new(budgets);
-    let address = crate::start(&gateway.common, &settings(), gateway.ids.clone(), &mut lifecycle).unwrap();
+    let address =
+        crate::start(&gateway.common, &settings(), &calls(), gateway.ids.clone(), &mut lifecycle).unwrap();
     let (stop, asked) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(lifecycle.run(async move {
         let _ = asked.await;
@@ -47,8 +48,13 @@ async fn it_serves_becomes_ready_and_stops() {
     // The second attempt at the same port is one clear line.
     let mut taken = settings();
     taken.listen = address;
-    let error =
-        crate::start(&gateway.common, &taken, gateway.ids.clone(), &mut Lifecycle::new(budgets_of(ms)));
+    let error = crate::start(
+        &gateway.common,
+        &taken,
+        &calls(),
+        gateway.ids.clone(),
+        &mut Lifecycle::new(budgets_of(ms)),
+    );
     let line = format!("{:#}", error.unwrap_err());
     assert!(line.starts_with(&format!("cannot listen on {address} (setting ingest.listen): ")), "{line}");
 

@@ -287,7 +287,7 @@ async fn s1_money_that_was_left_behind_when_its_chunk_went_to_history() {
     for chunk in [open, decided] {
         books
             .corrupt(&format!(
-                "insert into history_chunk values ({chunk}, 1, 'bulk', 0, {chunk}, 1, 1, '\\x00', '\\x00')"
+                "insert into history_chunk values ({chunk}, 1, 'bulk', 0, {chunk}, 1, 1, '\\x00', '\\x00', 1, '')"
             ))
             .await;
     }

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod accounts;
+mod admin;
 mod audit;
 mod finals;
+mod funds;
 mod holds;
 mod immutable;
 mod limits;

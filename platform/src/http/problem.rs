@@ -82,6 +82,21 @@ impl Problem {
         self.0.code
     }
 
+    /// A member that is a number: for whoever gives the same answer again.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.0.members.get(name)?.as_i64()
+    }
+
+    /// What was wrong this time, for those who answer in another form.
+    pub fn said(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
+    /// The headers of the answer, for the same.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.headers
+    }
+
     /// The field errors, for tests.
     pub fn errors(&self) -> &[FieldError] {
         &self.0.errors

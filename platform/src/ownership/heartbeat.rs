@@ -108,6 +108,7 @@ impl Heartbeat {
         let skew = clock::unix_now().0 - renewal.database_ms;
         let lowest = u8::try_from(renewal.lowest_version).unwrap_or(1);
         self.standing.renewed(deadline, lowest, skew);
+        self.standing.ingest_processes_are(u32::try_from(renewal.ingest_processes).unwrap_or(u32::MAX));
         Ok(())
     }
 

@@ -29,6 +29,7 @@ pub(super) struct Node {
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Renewal {
     pub(super) lowest_version: i16,
+    pub(super) ingest_processes: i64,
     pub(super) database_ms: i64,
 }
 
@@ -78,11 +79,14 @@ pub(super) async fn renew(
          returning
              (select coalesce(min(reads_version), $3) from process
               where not dead and alive_until > clock_timestamp()) as lowest_version,
+             (select count(*) from process
+              where not dead and alive_until > clock_timestamp() and $4 = any (roles)) as ingest_processes,
              (extract(epoch from clock_timestamp()) * 1000)::bigint as database_ms",
     )
     .bind(process)
     .bind(alive_ms)
     .bind(i16::from(Version::NEWEST.get()))
+    .bind(Role::Ingest.as_str())
     .fetch_optional(connection)
     .await
 }

@@ -4,7 +4,7 @@
 use super::clock;
 use domain::time::UnixMillis;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use uuid::Uuid;
 use wire::Version;
 
@@ -21,6 +21,7 @@ pub struct Standing {
     mint_until_ms: AtomicI64,
     write_version: AtomicU8,
     clock_skew_ms: AtomicI64,
+    ingest_processes: AtomicU32,
 }
 
 impl Standing {
@@ -33,6 +34,7 @@ impl Standing {
             mint_until_ms: AtomicI64::new(i64::MIN),
             write_version: AtomicU8::new(Version::NEWEST.get()),
             clock_skew_ms: AtomicI64::new(0),
+            ingest_processes: AtomicU32::new(1),
         }
     }
 
@@ -72,6 +74,11 @@ impl Standing {
         Version::new(self.write_version.load(Ordering::Acquire)).unwrap_or(Version::NEWEST)
     }
 
+    /// Living processes that run ingest, as of the last renewal; at least one.
+    pub fn ingest_processes(&self) -> u32 {
+        self.ingest_processes.load(Ordering::Acquire)
+    }
+
     pub(super) fn node(&self) -> u8 {
         self.node.load(Ordering::Acquire)
     }
@@ -84,6 +91,10 @@ impl Standing {
         self.write_version.store(lowest_version, Ordering::Release);
         self.clock_skew_ms.store(clock_skew_ms, Ordering::Release);
         self.deadline_boot_ms.store(deadline_boot_ms, Ordering::Release);
+    }
+
+    pub(super) fn ingest_processes_are(&self, living: u32) {
+        self.ingest_processes.store(living.max(1), Ordering::Release);
     }
 
     pub(super) fn may_mint(&self, node: u8, until: UnixMillis) {

@@ -1,28 +1,33 @@
-//! `smshub account`: customers and their charges.
+//! `smshub account`: customers, and what people decide about them.
+
+mod change;
+mod list;
+mod show;
 
 use crate::commands::amount;
+use crate::commands::confirm::Meant;
 use crate::database;
 use crate::settings::Settings;
-use anyhow::{Context, bail};
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use domain::money::Money;
-use std::io::Write;
+use ledger::admin::fields;
 use std::process::ExitCode;
-
-/// Characters of a name or a reference at most.
-const TEXT_MAX: usize = 200;
-/// Characters of a sender line at most: no operator takes longer ones.
-const LINE_MAX: usize = 20;
-/// Sender lines of an account at most.
-const LINES_MAX: usize = 1_000;
 
 const EXAMPLES: &str = "\
 Examples:
   smshub account create --name 'Acme' --line 100002 --line 100003
   smshub account charge 7 5000000 --reference 'invoice 12'
-  smshub account show 7";
+  smshub account show 7
+  smshub account suspend 7 --dry-run
 
-/// Make accounts, charge them, show them
+Every change leaves a row that says who, when, and what it was before and after.";
+
+const LIMIT_EXAMPLES: &str = "\
+Examples:
+  smshub account set-limit 7 --standard 5000 --express 600
+  smshub account set-limit 7 --standard default";
+
+/// Make accounts, charge them, show them, suspend them, set their limits and lines
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -36,14 +41,31 @@ enum Verb {
     #[command(after_help = "Example:\n  smshub account create --name 'Acme' --line 100002")]
     Create {
         /// The name, for people
-        #[arg(long, value_parser = text)]
+        #[arg(long, value_parser = fields::text)]
         name: String,
         /// A sender line it may use; the first is its default
-        #[arg(long = "line", required = true, value_name = "LINE", value_parser = line)]
+        #[arg(long = "line", required = true, value_name = "LINE", value_parser = fields::line)]
         lines: Vec<String>,
         /// An id of your choice; otherwise the next
         #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
         id: Option<i64>,
+    },
+    /// One line an account, the newest first: id, balance, held, state, name
+    #[command(after_help = "Example:\n  smshub account list --limit 20 --below 1000")]
+    List {
+        /// Accounts shown at most
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+        /// Only accounts with lower ids: the next page
+        #[arg(long, value_name = "ID")]
+        below: Option<i64>,
+    },
+    /// Show an account: lines, limits, balance, what is held and under way, the last changes
+    #[command(after_help = "Example:\n  smshub account show 7")]
+    Show {
+        /// The account
+        #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+        id: i64,
     },
     /// Add to an account's balance
     #[command(after_help = "Example:\n  smshub account charge 7 5000000 --reference 'invoice 12'")]
@@ -55,68 +77,68 @@ enum Verb {
         #[arg(value_parser = amount::parse, allow_negative_numbers = true)]
         amount: Money,
         /// What the charge belongs to, for people
-        #[arg(long, value_parser = text)]
+        #[arg(long, value_parser = fields::text)]
         reference: Option<String>,
     },
-    /// Show an account: name, lines, balance, and what is held
-    #[command(after_help = "Example:\n  smshub account show 7")]
-    Show {
+    /// Let an account send no more; it may still read, and what was accepted goes on
+    #[command(after_help = "Examples:\n  smshub account suspend 7\n  smshub account suspend 7 --yes")]
+    Suspend {
         /// The account
         #[arg(value_parser = clap::value_parser!(i64).range(1..))]
         id: i64,
+        #[command(flatten)]
+        meant: Meant,
+    },
+    /// Let a suspended account send again
+    #[command(after_help = "Example:\n  smshub account resume 7")]
+    Resume {
+        /// The account
+        #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+        id: i64,
+    },
+    /// Set how many segments an account may send a minute
+    #[command(after_help = LIMIT_EXAMPLES,
+              group = ArgGroup::new("which").required(true).multiple(true).args(["standard", "express"]))]
+    SetLimit {
+        /// The account
+        #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+        id: i64,
+        /// In lane standard: a number, or `default` for that of the settings
+        #[arg(long, value_name = "SEGMENTS", value_parser = change::limit)]
+        standard: Option<change::Limit>,
+        /// In lane express: the same
+        #[arg(long, value_name = "SEGMENTS", value_parser = change::limit)]
+        express: Option<change::Limit>,
+    },
+    /// Set the sender lines an account may use, all of them
+    #[command(after_help = "Example:\n  smshub account set-line 7 --line 100002 --line 3000")]
+    SetLine {
+        /// The account
+        #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+        id: i64,
+        /// A line; the first is its default
+        #[arg(long = "line", required = true, value_name = "LINE", value_parser = fields::line)]
+        lines: Vec<String>,
     },
 }
 
 pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<ExitCode> {
     let pools = database::open(&settings.postgres).await?;
-    let mut transaction = pools.common().begin().await?;
-    let mut out = std::io::stdout();
+    let pool = pools.common();
     match &args.verb {
-        Verb::Create { name, lines, id } => {
-            if lines.len() > LINES_MAX {
-                bail!("an account has at most {LINES_MAX} lines");
-            }
-            let made = ledger::account::create(&mut transaction, *id, name, lines).await?;
-            let made = made.with_context(|| {
-                format!("there is an account {} already: choose another --id", id.unwrap_or_default())
-            })?;
-            transaction.commit().await?;
-            writeln!(out, "{made}")?;
-        }
+        Verb::Create { name, lines, id } => change::create(pool, name, lines, *id).await?,
+        Verb::List { limit, below } => list::list(pool, *limit, *below).await?,
+        Verb::Show { id } => show::show(pool, *id).await?,
         Verb::Charge { id, amount, reference } => {
-            let charged =
-                ledger::account::charge(&mut transaction, *id, *amount, reference.as_deref()).await?;
-            transaction.commit().await.with_context(|| {
-                format!("perhaps booked, perhaps not: see `smshub account show {id}` before you repeat it")
-            })?;
-            writeln!(out, "charged {amount} to account {id}: its balance is {}", charged.balance)?;
+            change::charge(pool, *id, *amount, reference.as_deref()).await?;
         }
-        Verb::Show { id } => {
-            let account = ledger::account::read(&mut transaction, *id).await?;
-            transaction.rollback().await?;
-            let account = account.with_context(|| format!("no account {id}"))?;
-            writeln!(out, "id       {}", account.id)?;
-            writeln!(out, "name     {}", account.name)?;
-            writeln!(out, "lines    {}", account.lines.join(", "))?;
-            writeln!(out, "balance  {}", account.balance)?;
-            writeln!(out, "held     {}", account.held)?;
+        Verb::Suspend { id, meant } => change::suspend(pool, *id, meant).await?,
+        Verb::Resume { id } => change::resume(pool, *id).await?,
+        Verb::SetLimit { id, standard, express } => {
+            change::set_limit(pool, *id, *standard, *express).await?;
         }
+        Verb::SetLine { id, lines } => change::set_line(pool, *id, lines).await?,
     }
     pools.close().await;
     Ok(ExitCode::SUCCESS)
-}
-
-fn text(text: &str) -> Result<String, String> {
-    let trimmed = text.trim();
-    let fits = (1..=TEXT_MAX).contains(&trimmed.chars().count()) && !trimmed.chars().any(char::is_control);
-    if fits {
-        Ok(trimmed.to_owned())
-    } else {
-        Err(format!("expected 1 to {TEXT_MAX} characters of one line"))
-    }
-}
-
-fn line(text: &str) -> Result<String, String> {
-    let fits = (1..=LINE_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if fits { Ok(text.to_owned()) } else { Err(format!("expected 1 to {LINE_MAX} letters or digits")) }
 }

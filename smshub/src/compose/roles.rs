@@ -1,6 +1,7 @@
 //! The roles a process can run: one row each of what it needs and how it starts.
 
 use super::Parts;
+use crate::settings::Settings;
 use crate::target::Targets;
 use anyhow::Context;
 use platform::lifecycle::Lifecycle;
@@ -37,7 +38,8 @@ pub(super) fn start(targets: &Targets, parts: &Parts, lifecycle: &mut Lifecycle)
 }
 
 fn ingest(parts: &Parts, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
-    ingest::start(&parts.common, &parts.settings.ingest, parts.ids.clone(), lifecycle).map(drop)
+    let Settings { ingest, webhooks, .. } = &parts.settings;
+    ingest::start(&parts.common, ingest, webhooks, parts.ids.clone(), lifecycle).map(drop)
 }
 
 fn billing_consumer(parts: &Parts, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
@@ -49,7 +51,9 @@ fn sender(parts: &Parts, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
 }
 
 fn dlr_reconciler(parts: &Parts, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
-    dlr_reconciler::start(&parts.common, &parts.settings.dlr_reconciler, lifecycle)
+    let Settings { webhooks, ingest, dlr_reconciler, .. } = &parts.settings;
+    let webhooks = dlr_reconciler::Webhooks { calls: webhooks, currency: &ingest.currency };
+    dlr_reconciler::start(&parts.common, dlr_reconciler, webhooks, lifecycle)
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use platform::config::{Violation, Violations};
 use sqlx::postgres::PgConnectOptions;
 use std::str::FromStr;
 
-/// Connections that no lane owns: heartbeat, owners of three roles, reports, one to spare.
-const COMMON_CONNECTIONS_MIN: u32 = 6;
+/// Connections that no lane owns: owners of three roles, tariff, balances, verdicts, reports, one
+/// to spare.
+const COMMON_CONNECTIONS_MIN: u32 = 8;
 /// What one lane does at the same time: billing, storing the sender's positions, the
 /// reconciler's transaction, reading balances.
 const LANE_CONNECTIONS_MIN: u32 = 4;
@@ -46,6 +47,7 @@ fn postgres(settings: &Settings, violations: &mut Violations) {
         postgres.common_connections,
         COMMON_CONNECTIONS_MIN..=1_000,
     );
+    violations.range("postgres.report_connections", postgres.report_connections, 1..=1_000);
     violations.range("postgres.acquire_timeout_ms", postgres.acquire_timeout_ms, 50..=60_000);
     violations.range("postgres.lock_timeout_ms", postgres.lock_timeout_ms, 10..=60_000);
     let express = postgres.express_lock_timeout_ms;
@@ -54,6 +56,7 @@ fn postgres(settings: &Settings, violations: &mut Violations) {
     violations.range("postgres.idle_in_transaction_timeout_ms", idle, 100..=60_000);
     let statement = postgres.statement_timeout_ms;
     violations.range("postgres.statement_timeout_ms", statement, postgres.lock_timeout_ms + 1..=600_000);
+    violations.range("postgres.report_timeout_ms", postgres.report_timeout_ms, 100..=statement);
     violations.range("postgres.answer_timeout_ms", postgres.answer_timeout_ms, statement + 1..=700_000);
 }
 
@@ -126,6 +129,8 @@ pub(super) fn together(settings: &Settings, violations: &mut Violations) {
         "shutdown.stop_accepting_ms",
     );
     below("ingest.produce.flush_ms", ingest.produce.flush_ms, shutdown.flush_ms, "shutdown.flush_ms");
+    let keys = &ingest.idempotency;
+    below("ingest.idempotency.flush_ms", keys.flush_ms, shutdown.flush_ms, "shutdown.flush_ms");
     below("management.http.drain_ms", management.http.drain_ms, shutdown.close_ms, "shutdown.close_ms");
     below("ownership.watchdog_ms", ownership.watchdog_ms, shutdown.drain_ms, "shutdown.drain_ms");
     // A loop that waits for Postgres as long as it may does not stand still.

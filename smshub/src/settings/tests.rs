@@ -83,6 +83,7 @@ fn settings_that_do_not_fit_together_are_refused() {
         ),
         ("INGEST__RECEIPTS__MAGFA__SECRET", "hunter2", "ingest.receipts.magfa.secret: expected nothing, or"),
         ("INGEST__PRODUCE__FLUSH_MS", "500000", "ingest.produce.flush_ms: "),
+        ("INGEST__IDEMPOTENCY__FLUSH_MS", "500000", "ingest.idempotency.flush_ms: "),
         ("MANAGEMENT__LAG_EVERY_MS", "100", "management.lag_every_ms: "),
         ("MANAGEMENT__HTTP__DRAIN_MS", "500000", "management.http.drain_ms: "),
         ("BILLING_CONSUMER__CONSUMER__IN_HAND_RECORDS", "1", "billing_consumer.batch_chunks: "),

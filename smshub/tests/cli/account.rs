@@ -19,8 +19,15 @@ async fn accounts_are_made_charged_and_shown() {
     assert_eq!(charged, "charged 5000 to account 1: its balance is 5000");
     let (code, out, _) = installation.run(&["account", "show", &first]);
     assert_eq!(code, 0);
-    let expected = "id       1\nname     Acme\nlines    100002, 100003\nbalance  5000\nheld     0\n";
-    assert_eq!(out, expected);
+    let expected = "id         1\nname       Acme\nlines      100002, 100003\nbalance    5000\nheld       0\n\
+                    in flight  0 messages\n\
+                    limits     segments a minute: standard as the settings say, express as the settings say\n\
+                    state      active\nkeys       0 in use\nmade       2";
+    assert!(out.starts_with(expected), "{out}");
+    let (_, changes) = out.split_once("changes, the last first:\n").unwrap();
+    let after = r#"{"balance":0} -> {"amount":5000,"balance":5000,"entry":1,"reference":"invoice 12"}"#;
+    assert!(changes.lines().next().unwrap().ends_with(&format!("  account.charge  {after}")), "{out}");
+    assert!(changes.lines().nth(1).unwrap().contains("  account.create  - -> {"), "{out}");
     installation.drop().await;
 }
 
@@ -43,7 +50,7 @@ async fn charges_that_cannot_be_change_nothing() {
         assert!(error.contains(says), "{amount}: {error}");
     }
     let (_, shown, _) = installation.run(&["account", "show", &id]);
-    assert!(shown.contains("balance  9223372036854775807\n"), "{shown}");
+    assert!(shown.contains("balance    9223372036854775807\n"), "{shown}");
     let (charges,): (i64,) =
         sqlx::query_as("select count(*) from entry").fetch_one(installation.schema.pool()).await.unwrap();
     assert_eq!(charges, 1);
@@ -57,7 +64,7 @@ async fn keys_are_made_listed_and_revoked() {
     let key = installation.line(&["key", "create", "--account", &account, "--scope", "read,send,read"]);
     assert!(key.starts_with("sk_") && key.len() == 46, "{key}");
     let listed = installation.line(&["key", "list", "--account", &account]);
-    assert!(listed.contains("  send,read  made ") && listed.ends_with("  in use"), "{listed}");
+    assert!(listed.contains("  send,read  made ") && listed.ends_with("  never used  in use"), "{listed}");
     assert!(!listed.contains(&key[3..]), "the key itself is shown once");
     let id = listed.split_whitespace().next().unwrap();
     assert_eq!(installation.line(&["key", "revoke", id]), format!("revoked {id}"));

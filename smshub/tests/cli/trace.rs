@@ -88,8 +88,9 @@ async fn store(installation: &Installation, chunk: ChunkId) {
     delivered.merge(Fact::Receipt { attempt: 1, receipt: Receipt::Delivered, code: 1, at: 7 });
     let states = [MessageState::default().to_bytes(), delivered.to_bytes()].concat();
     for statement in [
-        "insert into chunk_content values ($1, 1, 'bulk', $1, 1, 2, $2)",
-        "insert into chunk_state values ($1, 1, 'bulk', 2, $2)",
+        "insert into chunk_content (chunk_id, account_id, lane, call_id, call_chunks, call_messages, record, messages)
+         values ($1, 1, 'bulk', $1, 1, 2, $2, 2)",
+        "insert into chunk_state values ($1, 1, 'bulk', 2, $2, '', true)",
         "insert into chunk_operator_ids values ($1, 1, 1, 'magfa', '\\x01', encode($2, 'escape'))",
     ] {
         let bytes = if statement.contains("escape") { b"op-77".to_vec() } else { states.clone() };
@@ -99,7 +100,8 @@ async fn store(installation: &Installation, chunk: ChunkId) {
 }
 
 const MOVE: &str = "insert into history_chunk
-    select chunk_id, c.account_id, c.lane, partition, call_id, call_chunks, call_messages, record, states
+    select chunk_id, c.account_id, c.lane, partition, call_id, call_chunks, call_messages, record, states,
+           messages, counts
     from chunk_content c join chunk_state using (chunk_id);
     insert into history_operator_ids select * from chunk_operator_ids;
     delete from chunk_state; delete from chunk_content; delete from chunk_operator_ids";

@@ -10,7 +10,9 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
 fn help_says_what_there_is() {
     let (code, out, _) = run(&["--help"]);
     assert_eq!(code, 0);
-    for verb in ["run", "migrate", "topics", "config", "account", "key", "send", "audit", "trace"] {
+    for verb in
+        ["run", "migrate", "topics", "config", "account", "key", "tariff", "line", "send", "audit", "trace"]
+    {
         assert!(out.contains(&format!("\n  {verb} ")), "{verb}: {out}");
         let (code, help, _) = run(&[verb, "--help"]);
         assert_eq!(code, 0, "{verb}");
@@ -43,6 +45,20 @@ fn wrong_usage_is_code_2_and_says_what_is_wrong() {
             "expected one of send, read, charge, admin",
         ),
         (&["key", "revoke", "x"], "invalid value 'x'"),
+        (&["key", "rotate", "01993d2c-6f0b-7c3e-9d4e-3b1f0a2c4d5e", "--grace", "31d"], "at most 30d"),
+        (&["key", "rotate", "01993d2c-6f0b-7c3e-9d4e-3b1f0a2c4d5e", "--grace", "24"], "a number with a unit"),
+        (&["account", "set-limit", "1"], "--standard <SEGMENTS>|--express <SEGMENTS>"),
+        (&["account", "set-limit", "1", "--standard", "0"], "expected 1 to 100000000 segments, or default"),
+        (&["account", "set-line", "1"], "--line <LINE>"),
+        (&["account", "suspend", "1", "--yes", "--dry-run"], "cannot be used with"),
+        (&["account", "list", "--limit", "0"], "0 is not in 1..=10000"),
+        (&["line", "assign", "3-0", "--account", "1"], "expected 1 to 20 letters or digits"),
+        (&["line", "set", "3000"], "--advertising <true|false>|--note <NOTE>"),
+        (&["line", "set", "3000", "--advertising", "maybe"], "possible values: true, false"),
+        (&["tariff", "set"], "--price <LANE[/PREFIX[/ENCODING]]=AMOUNT>|--file <FILE>"),
+        (&["tariff", "set", "--price", "fast=1"], "lane: expected"),
+        (&["tariff", "set", "--price", "bulk=1", "--effective-at", "tomorrow"], "a time with its offset"),
+        (&["tariff", "show", "0"], "0 is not in 1.."),
         (&["send"], "--file <FILE>"),
         (&["send", "--file", "x", "--lane", "express"], "possible values: bulk, standard"),
         (&["send", "--file", "x", "--batch", "10001"], "10001 is not in 1..=10000"),

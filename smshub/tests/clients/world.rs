@@ -7,7 +7,7 @@ use std::time::Duration;
 use testkit::gateway::{Customer, Gateway, Process};
 use tokio::process::Command;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_smshub");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_smshub");
 
 /// A gateway whose operator delivers everything at once.
 pub(crate) struct World {

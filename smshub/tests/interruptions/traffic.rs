@@ -68,7 +68,7 @@ pub(crate) async fn verify(gateway: &Gateway, accepted: &[i64]) {
     assert_eq!(lost, 0, "answered with 2xx and never sent");
     let twice: Vec<_> = submissions.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty(), "sent twice: {twice:?}");
-    let final_: i64 = sqlx::query_scalar("select coalesce(sum(messages), 0)::bigint from account_day where status in ('delivered', 'undelivered', 'failed', 'blocked', 'expired', 'refused', 'canceled')")
+    let final_: i64 = sqlx::query_scalar("select coalesce(sum(messages), 0)::bigint from account_hour where status in ('delivered', 'undelivered', 'failed', 'blocked', 'expired', 'refused', 'canceled')")
         .fetch_one(gateway.schema.pool())
         .await
         .unwrap();

@@ -64,8 +64,8 @@ impl World {
             }
         }
         let rows: Vec<(i64, String, i64)> = sqlx::query_as(
-            "select account_id, status, sum(messages)::bigint from account_day
-             where account_id = any($1) group by 1, 2",
+            "select account_id, status, sum(messages)::bigint from account_hour
+             where account_id = any($1) group by 1, 2 having sum(messages) <> 0",
         )
         .bind(accounts)
         .fetch_all(self.gateway.schema.pool())

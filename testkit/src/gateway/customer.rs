@@ -45,6 +45,24 @@ impl Customer {
         Ok((status, response.json().await?))
     }
 
+    /// A request with an `Idempotency-Key`: its answer, and whether it says that it was given
+    /// before.
+    ///
+    /// # Errors
+    /// Where the process died or did not answer.
+    pub async fn post_keyed(
+        &self,
+        api: SocketAddr,
+        path: &str,
+        key: &str,
+        body: &Value,
+    ) -> Result<(StatusCode, bool, Value), reqwest::Error> {
+        let request = self.client.post(format!("http://{api}{path}")).bearer_auth(&self.key).json(body);
+        let response = request.header("Idempotency-Key", key).send().await?;
+        let (status, replayed) = (response.status(), response.headers().contains_key("idempotent-replayed"));
+        Ok((status, replayed, response.json().await?))
+    }
+
     /// Reads.
     ///
     /// # Errors

@@ -46,13 +46,13 @@ async fn whichever_comes_first_they_meet() {
         let receipts =
             said("magfa", &[("42", Delivered), ("AB-7", Undelivered), ("9", OnTheWay), ("1", Delivered)]);
         let last = if receipt_first {
-            let stored = world.flush(RECEIPTS, &[receipts.clone()]).await;
+            let stored = world.flush(RECEIPTS, std::slice::from_ref(&receipts)).await;
             assert_eq!(meet(&world, &stored).await.settled, Money::ZERO);
             assert_eq!(count_pending(world.pool()).await.unwrap(), 3, "what is on its way says nothing");
             world.flush(ATTEMPTS, &[attempt]).await
         } else {
             world.flush(ATTEMPTS, &[attempt]).await;
-            world.flush(RECEIPTS, &[receipts.clone()]).await
+            world.flush(RECEIPTS, std::slice::from_ref(&receipts)).await
         };
         let stored = meet(&world, &last).await;
         assert_eq!((stored.settled, stored.refunded), (Money::new(1_000), Money::new(1_000)));

@@ -8,6 +8,7 @@ use crate::read::Stream;
 use crate::samples;
 use bytes::Bytes;
 use domain::lane::Lane;
+use domain::status::StatusCounts;
 use ledger::audit::Expect;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -61,16 +62,18 @@ async fn play(stories: &[Story], shuffled: &[(Stream, Bytes)], cuts: &[usize]) {
     for row in ledger::hold::read(&mut connection, &chunks).await.unwrap() {
         assert_eq!((row.decided.settled(), row.decided.voided()), expected.money[&row.chunk]);
     }
-    let mut days: Vec<String> = Status::ALL
-        .iter()
-        .zip(expected.ended)
-        .filter(|(_, messages)| *messages > 0)
-        .map(|(status, messages)| format!("{} {messages}", status.as_str()))
-        .collect();
+    let counts: Vec<StatusCounts> =
+        expected.states.values().map(|states| StatusCounts::of(states).unwrap()).collect();
+    let mut hours = Vec::new();
+    for (status, ended) in Status::ALL.into_iter().zip(expected.ended).skip(1) {
+        let messages: u64 = counts.iter().map(|counts| u64::from(counts.of_status(status))).sum();
+        assert!(messages == ended || status == Status::Sent);
+        hours.extend((messages > 0).then(|| format!("{} {messages}", status.as_str())));
+    }
     let submitted: usize = stories.iter().map(|(paid, unpaid)| paid.len() + usize::from(*unpaid)).sum();
-    days.extend((submitted > 0).then(|| format!("submitted {submitted}")));
-    days.sort();
-    assert_eq!(world.days().await, days.join(", "));
+    hours.extend((submitted > 0).then(|| format!("submitted {submitted}")));
+    hours.sort();
+    assert_eq!(world.hours().await, hours.join(", "));
     assert_eq!(world.campaign().await, of_campaign(&world, &mut connection, stories).await);
     drop(connection);
     world.is_clean(Expect::Traffic).await;

@@ -7,7 +7,7 @@ use crate::samples::{self, ACCOUNT, MINTED};
 use bytes::Bytes;
 use domain::bits::Bits;
 use domain::lane::Lane;
-use domain::status::{MessageState, STATE_BYTES};
+use domain::status::{MessageState, STATE_BYTES, StatusCounts};
 use ledger::audit::Expect;
 use sqlx::types::Uuid;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -104,7 +104,7 @@ impl World {
         match self.try_flush(topic, 1, &batch).await {
             Flushed::Stored(stored) => {
                 assert_eq!(stored.disagreements, 0);
-                stored
+                *stored
             }
             Flushed::Moved => panic!("the position stands where it was read"),
         }
@@ -200,10 +200,11 @@ impl World {
         })
     }
 
-    pub(crate) async fn days(&self) -> String {
+    pub(crate) async fn hours(&self) -> String {
         let rows: Vec<(String, i64)> = sqlx::query_as(
-            "select status, messages from account_day
-             where account_id = $1 and lane = 'bulk' and day = (to_timestamp($2 / 1000) at time zone 'utc')::date
+            "select status, messages from account_hour
+             where account_id = $1 and lane = 'bulk' and hour = date_trunc('hour', to_timestamp($2 / 1000))
+               and messages <> 0
              order by 1",
         )
         .bind(ACCOUNT)
@@ -237,8 +238,46 @@ impl World {
         (words.join(", "), price, refunded)
     }
 
+    /// The counts beside states are those of the states, wherever these are.
+    async fn is_counted(&self) {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "select states, counts from chunk_state union all select states, counts from history_chunk",
+        )
+        .fetch_all(self.schema.pool())
+        .await
+        .unwrap();
+        for (states, counts) in rows {
+            assert_eq!(StatusCounts::of(&states).unwrap().to_bytes().as_slice(), counts);
+        }
+        // And so are the counters of hours, where those of chunks are added up.
+        let differ: Vec<(String, Option<i64>, Option<i64>)> = sqlx::query_as(
+            "select status, a.messages, b.messages from account_hour a full join (
+                 select account_id, date_trunc('hour', minted, 'UTC') as hour, lane, status, sum(n)::bigint as messages
+                 from (
+                     select account_id, chunk_id, lane, 'submitted' as status, messages::integer as n
+                     from all_chunk_content
+                     union all
+                     select s.account_id, s.chunk_id, s.lane, word, status_count(s.counts, place::integer)
+                     from (select account_id, chunk_id, lane, counts from chunk_state
+                           union all select account_id, chunk_id, lane, counts from history_chunk h
+                           where not exists (select from chunk_state o where o.chunk_id = h.chunk_id)) s
+                     cross join unnest(array['sent', 'delivered', 'undelivered', 'failed', 'expired', 'refused',
+                                             'blocked', 'canceled']) with ordinality as w (word, place)
+                 ) each cross join lateral (select timestamptz '2026-01-01 00:00:00Z'
+                                            + (chunk_id >> 22) * interval '1 millisecond' as minted) m
+                 group by 1, 2, 3, 4
+             ) b using (account_id, hour, lane, status)
+             where coalesce(a.messages, 0) <> coalesce(b.messages, 0)",
+        )
+        .fetch_all(self.schema.pool())
+        .await
+        .unwrap();
+        assert_eq!(differ, []);
+    }
+
     /// Audits the books: L1 to L5.
     pub(crate) async fn is_clean(&self, expect: Expect) {
+        self.is_counted().await;
         let mut connection = self.pool().acquire().await.unwrap();
         let report = ledger::audit::run(&mut connection, expect).await.unwrap();
         assert!(report.is_clean(), "{report:?}");

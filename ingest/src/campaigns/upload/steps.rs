@@ -20,7 +20,7 @@ use crate::campaigns::claim::Write;
 use crate::campaigns::file::FileRow;
 use crate::campaigns::segment::hash;
 use crate::chunking::{Call, build};
-use crate::prepare::{Checked, Context, rows as check};
+use crate::prepare::{CheckedRows, Context, rows as check};
 use crate::produce::Produced;
 
 /// Between two tries to find room in the lane's queue.
@@ -30,7 +30,7 @@ const ROOM_EVERY: Duration = Duration::from_millis(50);
 /// why nothing here takes `&self`.)
 impl Upload {
     /// Checks rows, on the threads of bulk.
-    pub(super) async fn check(&mut self, rows: Vec<FileRow>) -> Result<(Vec<FileRow>, Checked), Problem> {
+    pub(super) async fn check(&mut self, rows: Vec<FileRow>) -> Result<(Vec<FileRow>, CheckedRows), Problem> {
         let (campaign, caller) = (Arc::clone(&self.campaign), Arc::clone(&self.caller));
         let tariff = self.app.tariffs.current()?;
         let checked = self.app.aside(move |app| {
@@ -42,7 +42,7 @@ impl Upload {
     }
 
     /// Leaves of the rows what the balance covers now; says so where that is not all of them.
-    pub(super) async fn cover(&mut self, checked: &mut Checked) -> Result<Option<Problem>, Problem> {
+    pub(super) async fn cover(&mut self, checked: &mut CheckedRows) -> Result<Option<Problem>, Problem> {
         let required = checked.price()?;
         if required == Money::ZERO {
             return Ok(None);
@@ -101,7 +101,7 @@ impl Upload {
         let partition = partition::of_account(self.caller.account, self.app.partitions);
         let until = Instant::now() + Duration::from_millis(self.app.campaigns.room_timeout_ms);
         loop {
-            match self.app.lane(Lane::Bulk).produce(partition, records) {
+            match self.app.lane(Lane::Bulk).produce(partition, records, vec![]) {
                 // Nothing of it was taken.
                 Err(problem) if problem.code() == Code::Overloaded && Instant::now() < until => {
                     tokio::time::sleep(ROOM_EVERY).await;

@@ -84,7 +84,7 @@ impl Upload<'_> {
                 None => request,
             }
         };
-        let call = Call { build, spends: false };
+        let call = Call { build };
         let answer = call.answer(ONCE);
         tokio::pin!(answer);
         let mut look = tokio::time::interval(LOOK_EVERY);

@@ -1,8 +1,8 @@
 //! One call, repeated where the API asks for it.
 //!
-//! What the API says was not taken now (429, 503 `overloaded`, 409 while the first runs) is
-//! sent again, no earlier than Retry-After says. A submission whose answer is lost, or says
-//! that the outcome is unknown (503 `unavailable`), is not: it may have been taken.
+//! What the API says it cannot do now (429, 503, 409 while the first runs), or does not answer, is
+//! sent again, no earlier than Retry-After says, for so long. A submission may have been taken
+//! all the same: it goes out with the same `Idempotency-Key` each time, so it is taken once.
 
 use bytes::Bytes;
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -47,7 +47,8 @@ pub(in crate::commands) enum Refusal {
     Problem(Box<Problem>),
     /// It could not be reached: nothing was taken.
     Unreachable(String),
-    /// No answer came, or one that cannot be read: what was asked for may have been done.
+    /// No answer came, or none that can be read, as often as it was asked for: it may have been
+    /// done.
     Unclear(String),
 }
 
@@ -79,18 +80,16 @@ pub(in crate::commands) struct FieldError {
     detail: String,
 }
 
-/// A call that can be made again.
+/// A call that can be made again: what spends has a key.
 pub(in crate::commands) struct Call<F> {
     pub(in crate::commands) build: F,
-    /// Whether doing it twice costs.
-    pub(in crate::commands) spends: bool,
 }
 
 impl<F: Fn() -> RequestBuilder> Call<F> {
     /// Makes the call until it is answered for good.
     pub(in crate::commands) async fn answer(&self, patience: Patience) -> Result<Bytes, Refusal> {
         let began = Instant::now();
-        let mut pause = patience.first;
+        let (mut pause, mut unclear) = (patience.first, None);
         loop {
             let (refusal, again, retry_after) = match self.once().await {
                 Ok(body) => return Ok(body),
@@ -98,7 +97,12 @@ impl<F: Fn() -> RequestBuilder> Call<F> {
             };
             let wait = retry_after.map_or(pause, |asked| asked.clamp(pause, RETRY_AFTER_MAX.max(pause)));
             if !again || began.elapsed() + wait > patience.total {
-                return Err(refusal);
+                // What cannot be reached now may have taken what it did not answer before.
+                let unreachable = matches!(refusal, Refusal::Unreachable(_));
+                return Err(unclear.filter(|_| unreachable).unwrap_or(refusal));
+            }
+            if matches!(refusal, Refusal::Unclear(_)) {
+                unclear = Some(refusal);
             }
             tokio::time::sleep(wait).await;
             pause = (pause * 2).min(patience.longest);
@@ -110,17 +114,16 @@ impl<F: Fn() -> RequestBuilder> Call<F> {
         let response = match (self.build)().send().await {
             Ok(response) => response,
             Err(error) if error.is_connect() => return Err((Refusal::Unreachable(said(&error)), true, None)),
-            Err(error) => return Err((Refusal::Unclear(said(&error)), !self.spends, None)),
+            Err(error) => return Err((Refusal::Unclear(said(&error)), true, None)),
         };
         let (status, retry_after) = (response.status(), retry_after(&response));
-        let body = read(response).await.map_err(|why| (Refusal::Unclear(why), !self.spends, None))?;
+        let body = read(response).await.map_err(|why| (Refusal::Unclear(why), true, None))?;
         if status.is_success() {
             return Ok(body);
         }
         let problem = Problem::read(status, &body);
-        let unclear = problem.code == "unavailable" && self.spends;
         let busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-        let again = busy && !unclear || problem.code == "idempotency_in_progress";
+        let again = busy || problem.code == "idempotency_in_progress";
         Err((Refusal::Problem(Box::new(problem)), again, retry_after))
     }
 }

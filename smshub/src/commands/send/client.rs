@@ -105,7 +105,7 @@ impl Client {
         Ok(read(&answer.with_context(|| format!("the balance could not be read from {}", self.base))?)?)
     }
 
-    /// Submits a bulk call.
+    /// Submits a bulk call, once for all calls with this key.
     pub(in crate::commands) async fn submit(&self, body: Bytes, key: &str) -> Result<Accepted, Refusal> {
         read(&self.call(Patience::LONG, Method::POST, "/v1/messages/bulk", Some(body), Some(key)).await?)
     }
@@ -147,8 +147,7 @@ impl Client {
             }
             request
         };
-        // A preview spends nothing: only a submission must not be repeated blindly.
-        Call { build, spends: idempotency_key.is_some() }.answer(patience).await
+        Call { build }.answer(patience).await
     }
 }
 
