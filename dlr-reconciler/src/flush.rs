@@ -6,6 +6,7 @@
 //! are guarded by the state row's lock, or are written in the order of their keys).
 
 mod account_hour;
+mod campaign;
 mod carriers;
 mod chunk_content;
 mod chunk_operator_ids;
@@ -34,6 +35,7 @@ use crate::merge::{Batch, Heard, Slice, by_chunk};
 use crate::pushed;
 use crate::schedule::Schedule;
 use account_hour::Hours;
+use campaign::Campaigns;
 use chunk_state::{Merged, Row};
 use domain::bits::Bits;
 use domain::id::ChunkId;
@@ -114,6 +116,7 @@ struct Decided {
     /// Chunks that are in history.
     moved: BTreeSet<ChunkId>,
     hours: Hours,
+    campaigns: Campaigns,
 }
 
 /// What was heard too early.
@@ -174,7 +177,8 @@ async fn store(
 ) -> Result<Stored, LedgerError> {
     let all = || batches.iter().map(|held| held.batch);
     let heard = by_chunk(all());
-    let Decided { mut stored, unmatched, moved, mut hours } = decide(connection, &heard, means).await?;
+    let Decided { mut stored, unmatched, moved, mut hours, campaigns } =
+        decide(connection, &heard, means).await?;
     stored.recorded = chunk_content::insert(connection, all(), &mut hours).await?;
     chunk_operator_ids::insert(connection, all(), &moved).await?;
     let from = batches.iter().map(|held| (held.batch, held.topic, held.partition));
@@ -182,6 +186,7 @@ async fn store(
     stored.pending = pending_receipt::insert(connection, batches, &unmatched, means.version).await?;
     parked::insert(connection, batches).await?;
     hours.add(connection).await?;
+    campaigns.add(connection).await?;
     Ok(stored)
 }
 
@@ -206,6 +211,7 @@ async fn decide(
     for row in &rows {
         decided.stored.count(row, settlements.get(&row.chunk));
         decided.hours.moved(row);
+        decided.campaigns.moved(row, settlements.get(&row.chunk));
     }
     for (chunk, foreign) in &moved.foreign {
         decided.stored.foreign(*chunk, foreign);

@@ -23,6 +23,8 @@ pub(crate) struct NewRow {
     pub(crate) partition: i32,
     /// Messages of the chunk.
     pub(crate) size: u16,
+    /// The campaign it belongs to: only a billed record says.
+    pub(crate) campaign: Option<i64>,
 }
 
 /// Receipts as they were heard: kept as they are where their chunk is not known yet, or the
@@ -193,7 +195,10 @@ impl Heard {
         } else {
             self.facts.append(&mut more.facts);
         }
-        self.row = self.row.or(more.row);
+        self.row = match (self.row, more.row) {
+            (Some(row), Some(other)) => Some(NewRow { campaign: row.campaign.or(other.campaign), ..row }),
+            (row, other) => row.or(other),
+        };
         self.sent_by = self.sent_by.take().or(more.sent_by);
         self.polled |= more.polled;
         self.slices.append(&mut more.slices);

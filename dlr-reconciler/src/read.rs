@@ -102,14 +102,16 @@ fn recorded(chunk: &Chunk, paid: u16, lane: Lane, partition: i32, value: &Bytes)
         listing: Listing::of(chunk),
         record: value.clone(),
     };
+    let campaign = (chunk.campaign != 0).then_some(chunk.campaign);
     let unpaid = (paid..size).filter_map(|position| u8::try_from(position).ok());
     let heard = Heard {
         facts: unpaid.map(|position| (position, Fact::Unpaid)).collect(),
-        row: Some(NewRow { account: chunk.account, lane, partition, size }),
+        row: Some(NewRow { account: chunk.account, lane, partition, size, campaign }),
         ..Heard::default()
     };
-    // What is paid for in full is `queued` by its content alone.
-    let chunks = if heard.facts.is_empty() { vec![] } else { vec![(chunk.id, heard)] };
+    // What is paid for in full is `queued` by its content alone. That of a campaign is counted, and
+    // that is done at the state row.
+    let chunks = if heard.facts.is_empty() && campaign.is_none() { vec![] } else { vec![(chunk.id, heard)] };
     Understood { chunks, content: Some(content), ..Understood::default() }
 }
 
@@ -124,7 +126,13 @@ fn attempt(record: Attempt, lane: Lane, partition: i32) -> Result<Understood, Wi
         let at = after(slice.of.chunk, record.at);
         let mut heard = Heard {
             facts: Vec::with_capacity(slice.messages.len()),
-            row: Some(NewRow { account: slice.of.account, lane, partition, size: slice.of.chunk_size }),
+            row: Some(NewRow {
+                account: slice.of.account,
+                lane,
+                partition,
+                size: slice.of.chunk_size,
+                campaign: None,
+            }),
             ..Heard::default()
         };
         for message in &slice.messages {

@@ -18,6 +18,7 @@ use wire::submitted::{Chunk, Text};
 
 pub(crate) const ACCOUNT: i64 = 7;
 pub(crate) const MINTED: UnixMillis = UnixMillis(1_795_000_000_000);
+pub(crate) const CAMPAIGN: i64 = 5;
 /// Each message costs this.
 pub(crate) const PRICE: i64 = 1_000;
 const VERSION: Version = Version::NEWEST;
@@ -25,6 +26,11 @@ const VERSION: Version = Version::NEWEST;
 /// The k-th chunk minted at [`MINTED`].
 pub(crate) fn chunk_id(k: i64) -> ChunkId {
     ChunkId::new(ChunkId::floor(MINTED) + (k << 8)).unwrap()
+}
+
+/// The campaign of a chunk: every second has one.
+pub(crate) fn campaign(chunk: ChunkId) -> Option<i64> {
+    (chunk.get() >> 8 & 1 == 1).then_some(CAMPAIGN)
 }
 
 pub(crate) fn content(chunk: ChunkId, size: u16) -> Chunk {
@@ -45,7 +51,7 @@ pub(crate) fn content(chunk: ChunkId, size: u16) -> Chunk {
         call_id: chunk,
         call_chunks: 1,
         call_messages: size.into(),
-        campaign: 0,
+        campaign: campaign(chunk).unwrap_or(0),
     }
 }
 

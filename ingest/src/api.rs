@@ -6,6 +6,7 @@ mod balance;
 mod bodies;
 mod bulk;
 mod bulk_answer;
+mod campaigns;
 mod charges;
 mod cursor;
 mod describe;
@@ -63,6 +64,11 @@ fn v1() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(bulk::send))
         .routes(routes!(reports::bulk))
         .routes(routes!(balance::read))
+        .routes(routes!(campaigns::create, campaigns::list))
+        .routes(routes!(campaigns::read))
+        .routes(routes!(campaigns::rows::put))
+        .routes(routes!(campaigns::close))
+        .routes(routes!(campaigns::cancel))
         .routes(routes!(transactions::list))
         .routes(routes!(opt_outs::list, opt_outs::add, opt_outs::remove))
         .routes(routes!(opt_outs::import::file))

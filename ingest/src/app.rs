@@ -1,6 +1,7 @@
 //! What the handlers of all requests share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use chrono::FixedOffset;
@@ -16,7 +17,7 @@ use platform::threads::Threads;
 use platform::webhook::WebhookSettings;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::config::Settings;
+use crate::config::{CampaignSettings, Settings};
 use crate::funds::Funds;
 use crate::idempotency::Idempotency;
 use crate::keys::KeyCache;
@@ -58,6 +59,11 @@ pub(crate) struct App {
     /// Room for calls with receipts.
     pub(crate) pushes: Semaphore,
     pub(crate) receipts_topic: String,
+    pub(crate) campaigns: CampaignSettings,
+    /// Room for uploads of campaigns.
+    pub(crate) uploads: Arc<Semaphore>,
+    /// Uploads, which may go on for hours, end at the next chance.
+    pub(crate) stopping: AtomicBool,
     /// The local time of the old gateway.
     pub(crate) old_times: FixedOffset,
     pub(crate) webhooks: Webhooks,
@@ -101,6 +107,9 @@ impl App {
             heard: Arc::new(Heard::new(common.pools.common().clone())),
             pushes: Semaphore::new(CALLS_MAX),
             receipts_topic: common.topics.receipts(),
+            campaigns: settings.campaigns.clone(),
+            uploads: Arc::new(Semaphore::new(settings.campaigns.uploads)),
+            stopping: AtomicBool::new(false),
             old_times: FixedOffset::east_opt(settings.legacy.utc_offset_minutes * 60)
                 .context("ingest.legacy.utc_offset_minutes is no offset of a clock")?,
             webhooks: Webhooks::new(&settings.webhooks, webhooks)?,

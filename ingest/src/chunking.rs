@@ -25,12 +25,13 @@ const TEXT_BYTES: usize = 8;
 /// A part holds at most 153 septets, and no character takes more than two bytes a septet;
 /// UCS-2 parts hold 67 units of at most three bytes.
 const SEGMENT_BYTES_MAX: usize = 2 * 153;
+/// The longest text that may ever be allowed, in bytes.
+pub(crate) const TEXT_BYTES_MAX: usize = SEGMENT_BYTES_MAX * SEGMENTS_MAX as usize;
 /// A sender line is far shorter; one that is longer is refused where it is read.
 pub(crate) const LINE_BYTES_MAX: usize = 256;
 /// What one message takes at most, a text and a reference of its own included.
-pub(crate) const MESSAGE_BYTES_MAX: usize = ROW_BYTES
-    + (TEXT_BYTES + SEGMENT_BYTES_MAX * SEGMENTS_MAX as usize)
-    + (TEXT_BYTES + 4 * REFERENCE_CHARACTERS_MAX);
+pub(crate) const MESSAGE_BYTES_MAX: usize =
+    ROW_BYTES + (TEXT_BYTES + TEXT_BYTES_MAX) + (TEXT_BYTES + 4 * REFERENCE_CHARACTERS_MAX);
 // So a message always fits into a chunk of its own.
 const _: () = assert!(FIXED_BYTES + LINE_BYTES_MAX + MESSAGE_BYTES_MAX <= CHUNK_BYTES_MAX);
 

@@ -7,13 +7,15 @@
 //! close, the ledger has judged them (`submit`). The answer then holds the ids (`api`). What became of the messages is read from the tables that
 //! billing and dlr-reconciler keep (`reports`).
 //!
-//! Customers' webhook endpoints are made and shown here (`webhooks`), and told by dlr-reconciler.
+//! A campaign's file is taken in row by row, by the same checks (`campaigns`).
 //!
+//! Customers' webhook endpoints are made and shown here (`webhooks`), and told by dlr-reconciler.
 //! Operators push receipts by another path (`receipts`): into `sms.receipts`.
 
 pub mod admin;
 mod api;
 mod app;
+mod campaigns;
 mod chunking;
 mod config;
 mod funds;
@@ -38,6 +40,7 @@ mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -50,8 +53,8 @@ use platform::webhook::WebhookSettings;
 use tokio::net::{TcpListener, TcpSocket};
 
 pub use config::{
-    ByLane, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits, OptOutSettings,
-    ProduceSettings, PushSettings, RateSettings, ReportSettings, Settings,
+    ByLane, CampaignSettings, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits,
+    OptOutSettings, ProduceSettings, PushSettings, RateSettings, ReportSettings, Settings,
 };
 pub use webhooks::WebhookLimits;
 
@@ -87,6 +90,13 @@ pub fn start(
     let (tariffs, pool) = (Arc::clone(&app.tariffs), common.pools.common().clone());
     lifecycle.spawn("ingest-tariff", Phase::Close, |stop| {
         tariffs::refresh(tariffs, pool, ids, every, check, stop)
+    });
+
+    let uploading = Arc::clone(&app);
+    lifecycle.spawn("ingest-uploads", Phase::StopAccepting, |stop| async move {
+        stop.requested().await;
+        uploading.stopping.store(true, Ordering::Relaxed);
+        Ok(())
     });
 
     let refreshed = Arc::clone(&app.funds);

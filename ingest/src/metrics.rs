@@ -26,6 +26,8 @@ pub const ACK_SECONDS: &str = "smshub_ingest_acknowledgement_seconds";
 pub const UNACKNOWLEDGED: &str = "smshub_ingest_unacknowledged_bytes";
 /// Counter: broken producers replaced, by `lane`.
 pub const PRODUCERS_REPLACED: &str = "smshub_ingest_producers_replaced_total";
+/// Gauge: uploads of campaigns that run.
+pub const UPLOADS: &str = "smshub_ingest_campaign_uploads";
 /// Counter: receipts that operators pushed and Kafka has, by `connector` and `receipt`.
 pub const PUSHED: &str = "smshub_receipts_pushed_total";
 /// Counter: those of them with a code that the operator's contract does not have.
@@ -70,6 +72,7 @@ pub(crate) fn describe() {
     describe_histogram!(ACK_SECONDS, Unit::Seconds, "Time from producing a call to its acknowledgement");
     describe_gauge!(UNACKNOWLEDGED, Unit::Bytes, "Produced and not yet acknowledged, by lane");
     describe_counter!(PRODUCERS_REPLACED, "Broken producers replaced, by lane");
+    describe_gauge!(UPLOADS, "Uploads of campaigns that run");
     describe_counter!(PUSHED, "Receipts that operators pushed and Kafka has");
     describe_counter!(UNKNOWN_CODES, "Pushed receipts with a code that nobody knows");
     describe_counter!(NOBODYS, "Pushed receipts of ids that we never give, left out");
@@ -94,6 +97,10 @@ pub(crate) fn accepted(lane: Lane, messages: usize) {
 
 pub(crate) fn rejected(messages: usize) {
     counter!(REJECTED).increment(messages as u64);
+}
+
+pub(crate) fn uploads(more: i32) {
+    gauge!(UPLOADS).increment(more);
 }
 
 pub(crate) fn moved_to_bulk() {

@@ -2,8 +2,10 @@
 //! a bulk call needs of the processor is spent here and in encoding.
 
 mod bulk;
+mod campaign;
 mod ground;
 mod message;
+mod rows;
 mod texts;
 
 use std::borrow::Cow;
@@ -16,8 +18,10 @@ use domain::time::UnixMillis;
 use platform::http::problem::{FieldCode, Problem};
 
 pub(crate) use bulk::{Bulk, Rejected, bulk};
+pub(crate) use campaign::campaign;
 pub(crate) use ground::Ground;
 pub(crate) use message::{Checked, Message, message};
+pub(crate) use rows::{CheckedRows, rows};
 
 use crate::keys::Identity;
 use crate::request::{Errors, Got, Path};

@@ -7,6 +7,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod bulk;
+pub(crate) mod campaign;
 pub(crate) mod charge;
 pub(crate) mod errors;
 mod kinds;

@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::commands::{
-    account, audit, config, connector, dead, key, line, opt_out, run, send, tariff, topics, trace,
+    account, audit, campaign, config, connector, dead, key, line, opt_out, run, send, tariff, topics, trace,
 };
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ Examples:
   smshub migrate && smshub topics create
   smshub run --target all
   SMSHUB_KEY=sk_… smshub send --file recipients.csv --text 'Dear {name}, …'
+  SMSHUB_KEY=sk_… smshub campaign send --file millions.csv --text 'Dear {name}, …'
   smshub audit
 
 Settings: the documented defaults (smshub/defaults.toml), overridden by --config FILE,
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Line(line::Args),
     OptOut(opt_out::Args),
     Send(send::Args),
+    Campaign(campaign::Args),
     Dead(dead::Args),
     Connector(connector::Args),
     Audit(audit::Args),

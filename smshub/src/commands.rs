@@ -3,6 +3,7 @@
 pub(crate) mod account;
 mod amount;
 pub(crate) mod audit;
+pub(crate) mod campaign;
 pub(crate) mod config;
 mod confirm;
 pub(crate) mod connector;
@@ -54,6 +55,7 @@ async fn dispatch(command: Command, settings: Settings) -> anyhow::Result<ExitCo
         Command::Line(args) => line::run(&args, &settings).await,
         Command::OptOut(args) => opt_out::run(&args, &settings).await,
         Command::Send(args) => Box::pin(send::run(args, &settings)).await,
+        Command::Campaign(args) => Box::pin(campaign::run(args)).await,
         Command::Dead(args) => dead::run(&args, &settings).await,
         Command::Connector(args) => connector::run(&args, &settings).await,
         Command::Audit(args) => audit::run(&args, &settings).await,

@@ -34,6 +34,10 @@ pub(super) struct Row {
     pub(super) foreign: Vec<Arc<str>>,
     /// Made by this transaction: it is stored as it is here.
     pub(super) made: bool,
+    /// The campaign it belongs to, where it does and that is known.
+    pub(super) campaign: Option<i64>,
+    /// It was not known before.
+    pub(super) learnt: bool,
 }
 
 /// The state rows of what was heard.
@@ -53,6 +57,7 @@ struct Stored {
     lane: String,
     partition: i32,
     states: Vec<u8>,
+    campaign_id: Option<i64>,
 }
 
 impl Row {
@@ -111,9 +116,11 @@ async fn make(
 ) -> Result<Vec<Row>, LedgerError> {
     let mut rows = Vec::new();
     for (chunk, heard) in heard {
-        let Some(NewRow { account, lane, partition, size }) = heard.iter().find_map(|heard| heard.row) else {
+        let Some(NewRow { account, lane, partition, size, .. }) = heard.iter().find_map(|heard| heard.row)
+        else {
             continue;
         };
+        let campaign = campaign(heard);
         let mut states = fresh(size);
         let before = counted(*chunk, &states)?;
         let ends = apply(&mut states, heard, &[], costs).map_err(|error| corrupt(chunk.get(), error))?;
@@ -132,16 +139,18 @@ async fn make(
             waiting,
             foreign,
             made: true,
+            campaign,
+            learnt: campaign.is_some(),
         });
     }
     if rows.is_empty() {
         return Ok(rows);
     }
     let inserted: Vec<(i64,)> = sqlx::query_as(
-        "insert into chunk_state (chunk_id, account_id, lane, partition, states, counts, recorded)
+        "insert into chunk_state (chunk_id, account_id, lane, partition, states, counts, campaign_id, recorded)
          select n.*, exists (select from chunk_content c where c.chunk_id = n.chunk)
-         from unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::bytea[], $6::bytea[])
-              as n (chunk, account, lane, partition, states, counts)
+         from unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::bytea[], $6::bytea[], $7::bigint[])
+              as n (chunk, account, lane, partition, states, counts, campaign)
          order by n.chunk
          on conflict do nothing returning chunk_id",
     )
@@ -151,6 +160,7 @@ async fn make(
     .bind(rows.iter().map(|row| row.partition).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.states.as_slice()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.after.to_bytes()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.campaign).collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;
     let inserted: BTreeSet<i64> = inserted.into_iter().map(|(chunk,)| chunk).collect();
@@ -168,7 +178,7 @@ async fn lock(
         return Ok(vec![]);
     }
     let stored: Vec<Stored> = sqlx::query_as(
-        "select chunk_id, account_id, lane, partition, states from chunk_state
+        "select chunk_id, account_id, lane, partition, states, campaign_id from chunk_state
          where chunk_id = any($1) order by chunk_id for update",
     )
     .bind(chunks.iter().map(|chunk| chunk.get()).collect::<Vec<_>>())
@@ -198,6 +208,8 @@ async fn lock(
             waiting: sorted.waiting,
             foreign: sorted.foreign,
             made: false,
+            campaign: stored.campaign_id.or_else(|| campaign(heard)),
+            learnt: stored.campaign_id.is_none() && campaign(heard).is_some(),
         })
     };
     stored.into_iter().map(row).collect()
@@ -223,21 +235,28 @@ pub(super) async fn lock_only(
 
 /// Writes the rows that changed; their size never does.
 pub(super) async fn update(connection: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error> {
-    let changed: Vec<&Row> = rows.iter().filter(|row| row.ends.changed && !row.made).collect();
+    let changed = rows.iter().filter(|row| (row.ends.changed || row.learnt) && !row.made);
+    let changed: Vec<&Row> = changed.collect();
     if changed.is_empty() {
         return Ok(());
     }
     sqlx::query(
-        "update chunk_state c set states = n.states, counts = n.counts
-         from unnest($1::bigint[], $2::bytea[], $3::bytea[]) as n (chunk, states, counts)
+        "update chunk_state c set states = n.states, counts = n.counts, campaign_id = n.campaign
+         from unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bigint[]) as n (chunk, states, counts, campaign)
          where c.chunk_id = n.chunk",
     )
     .bind(changed.iter().map(|row| row.chunk.get()).collect::<Vec<_>>())
     .bind(changed.iter().map(|row| row.states.as_slice()).collect::<Vec<_>>())
     .bind(changed.iter().map(|row| row.after.to_bytes()).collect::<Vec<_>>())
+    .bind(changed.iter().map(|row| row.campaign).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// The campaign that any of it names.
+fn campaign(heard: &[&Heard]) -> Option<i64> {
+    heard.iter().find_map(|heard| heard.row.and_then(|row| row.campaign))
 }
 
 /// Notes that the contents of these chunks are stored. A row that another transaction is making

@@ -203,9 +203,10 @@ async fn matched(
         }
     }
     let heard = by_chunk([&batch]);
-    let Decided { stored, unmatched, hours, .. } = decide(&mut transaction, &heard, means).await?;
+    let Decided { stored, unmatched, hours, campaigns, .. } = decide(&mut transaction, &heard, means).await?;
     keep_what_waits(&mut transaction, &read_now, &unmatched, means.version).await?;
     hours.add(&mut transaction).await?;
+    campaigns.add(&mut transaction).await?;
     transaction.commit().await?;
     Ok(stored)
 }

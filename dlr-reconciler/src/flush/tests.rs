@@ -54,6 +54,33 @@ async fn a_chunk_from_billed_to_settled_and_refunded() {
 }
 
 #[tokio::test]
+async fn a_campaigns_messages_are_counted_whichever_is_heard_first() {
+    for billed_first in [true, false] {
+        let world = World::new().await;
+        let chunk = chunk_id(1);
+        world.hold(chunk, 5, 4).await;
+        let mut ended = taken(0..2);
+        ended.push(outcome(2, Outcome::Refused(Refusal::Canceled)));
+        let records = [(BILLED, billed(chunk, 5, 4)), (ATTEMPTS, outcomes(chunk, 5, 1, ended))];
+        let order = if billed_first { [0, 1] } else { [1, 0] };
+        for at in order {
+            let (topic, record) = &records[at];
+            world.flush(*topic, std::slice::from_ref(record)).await;
+            // A repetition counts nothing.
+            world.flush(*topic, std::slice::from_ref(record)).await;
+        }
+        let counted = "canceled 1, refused 1, sent 2, submitted 5".to_owned();
+        assert_eq!(world.campaign().await, (counted, 4_000, 1_000), "{billed_first}");
+
+        let heard = [(0, Receipt::Delivered), (1, Receipt::Undelivered)];
+        world.at(60_500).flush(RECEIPTS, &[receipts(chunk, 1, true, &heard)]).await;
+        let counted = "canceled 1, delivered 1, refused 1, submitted 5, undelivered 1".to_owned();
+        assert_eq!(world.campaign().await, (counted, 4_000, 2_000), "{billed_first}");
+        world.drop().await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_committed_is_not_stored_again() {
     let world = World::new().await;
     let chunk = chunk_id(0);

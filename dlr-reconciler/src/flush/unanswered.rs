@@ -39,6 +39,7 @@ pub(crate) async fn end(
             heard.iter().map(|(chunk, heard)| (*chunk, vec![heard])).collect();
         let decided = decide(&mut transaction, &heard, means).await?;
         decided.hours.add(&mut transaction).await?;
+        decided.campaigns.add(&mut transaction).await?;
         transaction.commit().await?;
         Ok(decided.stored)
     };

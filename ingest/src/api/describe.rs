@@ -43,6 +43,7 @@ pub(super) fn api() -> utoipa::openapi::OpenApi {
     security(("bearer" = []), ("x_api_key" = [])),
     tags(
         (name = "messages", description = "Sending messages, and what became of them."),
+        (name = "campaigns", description = "A text with places, and a file of rows that fill them, of any length."),
         (name = "money", description = "The prepaid balance."),
         (name = "admin", description = "For administrators: accounts, keys, prices, lines, and what was changed. \
             Needs a key with the scope `admin`; lists take `limit` and `cursor`."),
@@ -201,6 +202,35 @@ pub(super) struct OptOutRequest {
     /// A sender line of the account; all of them where not given.
     #[schema(example = "100002")]
     line: Option<String>,
+}
+
+/// A campaign to make.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CampaignRequest {
+    /// For people.
+    #[schema(min_length = 1, max_length = 200, example = "autumn")]
+    name: String,
+    /// `{name}` is filled from the column, or field, of that name; `{{` and `}}` are braces. With
+    /// its places filled at most 10 segments.
+    #[schema(min_length = 1, example = "سلام {name}، جشنواره از فردا")]
+    text: String,
+    /// A sender line of the account; its default line where not given.
+    #[schema(example = "100002")]
+    from: Option<String>,
+    /// Messages are not handed to an operator so many seconds after their row was taken in.
+    #[schema(minimum = 30, maximum = 259200, default = 259200, example = 86400)]
+    ttl_seconds: Option<u32>,
+    #[schema(default = "skip", example = "skip")]
+    on_error: Option<OnError>,
+}
+
+/// What a row's fault does: the row is left out, or the upload stops in front of it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OnError {
+    Skip,
+    Stop,
 }
 
 /// What an operator says of one message.

@@ -40,6 +40,18 @@ pub(super) struct ProblemDocument {
     /// With `insufficient_funds`.
     #[schema(nullable = false)]
     currency: Option<String>,
+    /// With errors of an upload: how many rows of the file are taken in.
+    #[schema(nullable = false)]
+    rows: Option<u64>,
+    /// With errors of an upload: how many of these are accepted and paid for.
+    #[schema(nullable = false)]
+    accepted: Option<u64>,
+    /// With errors of an upload: how many of these were left out.
+    #[schema(nullable = false)]
+    invalid: Option<u64>,
+    /// With `malformed_row`: its number, from 1.
+    #[schema(nullable = false)]
+    row: Option<u64>,
     /// With `malformed_json`, from 1.
     #[schema(nullable = false)]
     line: Option<u32>,
@@ -84,6 +96,8 @@ pub(super) struct ChargeProblems;
 pub(super) struct ReadProblems;
 /// Of endpoints that read one thing.
 pub(super) struct FindProblems;
+/// Of the endpoint that takes the rows of a campaign.
+pub(super) struct UploadProblems;
 /// Of endpoints that read a body about one thing.
 pub(super) struct EditProblems;
 /// Of the endpoint that sends a sample.
@@ -126,6 +140,23 @@ impl IntoResponses for ReadProblems {
 impl IntoResponses for FindProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         of(&[ALWAYS, &[Code::NotFound]])
+    }
+}
+
+impl IntoResponses for UploadProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = &[
+            Code::MalformedRow,
+            Code::InsufficientFunds,
+            Code::NotFound,
+            Code::RequestTimeout,
+            Code::IdempotencyInProgress,
+            Code::UploadMismatch,
+            Code::BodyTooLarge,
+            Code::UnsupportedMediaType,
+            Code::Overloaded,
+        ];
+        said(&[ALWAYS, own], when_uploaded)
     }
 }
 
@@ -236,6 +267,33 @@ const fn when_imported(code: Code) -> &'static str {
         Code::Overloaded => "too many files at once; nothing was taken.",
         Code::RequestTimeout => "the file came too slowly; what came is stored.",
         Code::Unavailable => "a part of the gateway cannot be reached: send the file again.",
+        other => when(other),
+    }
+}
+
+/// When the endpoint that takes the rows of a campaign answers so.
+const fn when_uploaded(code: Code) -> &'static str {
+    match code {
+        Code::InvalidRequest => {
+            "the header row lacks a column, the body broke off or is not gzip, or the campaign takes no rows any more."
+        }
+        Code::MalformedRow => {
+            "`row` cannot be read, or stops the upload where `on_error` is `stop`; the rows before it are taken in."
+        }
+        Code::InsufficientFunds => {
+            "the balance does not cover the next rows: charge the account, then send the same file again."
+        }
+        Code::RequestTimeout => "the body came too slowly; send the same file again to go on.",
+        Code::IdempotencyInProgress => "another upload of this campaign is running.",
+        Code::UploadMismatch => "the file does not begin with the rows that were taken in.",
+        Code::BodyTooLarge => "the compressed body becomes larger by more than a file of rows does.",
+        Code::UnsupportedMediaType => {
+            "the body is neither `text/csv` nor `application/x-ndjson`, or compressed otherwise than with gzip."
+        }
+        Code::Overloaded => {
+            "too many uploads at once, or too much is waiting; send the same file again to go on."
+        }
+        Code::Unavailable => "a part of the gateway cannot be reached; send the same file again to go on.",
         other => when(other),
     }
 }

@@ -27,13 +27,13 @@ use crate::app::App;
 use crate::keys::{Scope, create};
 
 /// One ingest process, as far as its requests are concerned.
-pub(super) struct Gateway {
-    pub(super) schema: Schema,
-    pub(super) common: Common,
-    pub(super) ids: Arc<IdSource>,
-    pub(super) app: Arc<App>,
-    pub(super) account: i64,
-    pub(super) key: String,
+pub(crate) struct Gateway {
+    pub(crate) schema: Schema,
+    pub(crate) common: Common,
+    pub(crate) ids: Arc<IdSource>,
+    pub(crate) app: Arc<App>,
+    pub(crate) account: i64,
+    pub(crate) key: String,
     router: Router,
     admin: Option<TopicAdmin>,
     alive: CancellationToken,
@@ -42,25 +42,25 @@ pub(super) struct Gateway {
 }
 
 /// An answer, with its body as JSON where it is that.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Value,
-    pub(super) text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) text: String,
 }
 
 impl Gateway {
     /// With an account of 1,000,000 rial, and without topics: nothing can be acknowledged.
-    pub(super) async fn without_topics() -> Self {
+    pub(crate) async fn without_topics() -> Self {
         Gateway::open(settings(), false).await
     }
 
     /// With topics too.
-    pub(super) async fn with_topics() -> Self {
+    pub(crate) async fn with_topics() -> Self {
         Gateway::open(settings(), true).await
     }
 
-    pub(super) async fn open(settings: Settings, topics: bool) -> Self {
+    pub(crate) async fn open(settings: Settings, topics: bool) -> Self {
         let schema = Schema::new(&ledger::MIGRATIONS).await;
         let kafka = testkit::kafka::settings();
         let names = Topics::new(&kafka.topic_prefix, 1);
@@ -121,7 +121,7 @@ impl Gateway {
         router(app)
     }
 
-    pub(super) async fn account_with(&self, balance: i64) -> i64 {
+    pub(crate) async fn account_with(&self, balance: i64) -> i64 {
         let mut transaction = self.schema.pool().begin().await.unwrap();
         let lines = ["100002".to_owned(), "3000".to_owned()];
         let id =
@@ -133,13 +133,13 @@ impl Gateway {
         id
     }
 
-    pub(super) async fn key_of(&self, account: i64, scopes: &[Scope]) -> String {
+    pub(crate) async fn key_of(&self, account: i64, scopes: &[Scope]) -> String {
         let mut connection = self.schema.pool().acquire().await.unwrap();
         create(&mut connection, account, scopes).await.unwrap().key.expose().to_owned()
     }
 
     /// A request as it is.
-    pub(super) async fn ask(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
         Gateway::ask_at(self.router.clone(), request).await
     }
 
@@ -153,16 +153,16 @@ impl Gateway {
         Answer { status: parts.status, headers: parts.headers, body, text }
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(self.request("GET", path).body(Body::empty()).unwrap()).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
         let request = self.request("POST", path).header("content-type", "application/json");
         self.ask(request.body(body.into()).unwrap()).await
     }
 
-    pub(super) async fn post_json(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Answer {
         self.post(path, body.to_string()).await
     }
 
@@ -179,18 +179,18 @@ impl Gateway {
     }
 
     /// With the key.
-    pub(super) fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
         Request::builder().method(method).uri(path).header("authorization", format!("Bearer {}", self.key))
     }
 
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         self.delete_topics().await;
         self.alive.cancel();
         self.heart.await.unwrap().unwrap();
         self.schema.drop().await;
     }
 
-    pub(super) async fn delete_topics(&self) {
+    pub(crate) async fn delete_topics(&self) {
         if let Some(admin) = &self.admin {
             admin.delete(&self.common.topics).await.unwrap();
         }
@@ -199,7 +199,7 @@ impl Gateway {
 
 impl Answer {
     /// The status and the body, with what differs from run to run replaced.
-    pub(super) fn stable(&self) -> Value {
+    pub(crate) fn stable(&self) -> Value {
         let mut body = self.body.clone();
         stabilise(&mut body);
         serde_json::json!({ "status": self.status.as_u16(), "body": body })
@@ -209,7 +209,7 @@ impl Answer {
 impl Answer {
     /// A problem in lines: status and code, detail, then each field error, the middle ones of
     /// many left out.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.text);
         let word = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
         let mut lines = vec![format!("{} {}", self.status.as_u16(), word(&self.body, "code"))];

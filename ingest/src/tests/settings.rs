@@ -6,12 +6,12 @@ use platform::kafka::KafkaSettings;
 use platform::webhook::WebhookSettings;
 
 use crate::{
-    ByLane, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits, OptOutSettings,
-    ProduceSettings, PushSettings, RateSettings, ReportSettings, Settings, WebhookLimits,
+    ByLane, CampaignSettings, FundsSettings, IdempotencySettings, KeySettings, LegacySettings, Limits,
+    OptOutSettings, ProduceSettings, PushSettings, RateSettings, ReportSettings, Settings, WebhookLimits,
 };
 
 /// The secret of connector `magfa`.
-pub(super) const SECRET: &str = "0123456789abcdef!~";
+pub(crate) const SECRET: &str = "0123456789abcdef!~";
 
 pub(crate) fn settings() -> Settings {
     Settings {
@@ -45,6 +45,14 @@ pub(crate) fn settings() -> Settings {
             ttl_seconds_min: 30,
             ttl_seconds_max: 259_200,
             ttl_seconds_default: ByLane { express: 300, standard: 86_400, bulk: 259_200 },
+        },
+        campaigns: CampaignSettings {
+            uploads: 4,
+            segment_rows: 100,
+            segment_wait_ms: 200,
+            room_timeout_ms: 2_000,
+            verdict_timeout_ms: 10_000,
+            gzip_times: 100,
         },
         rates: RateSettings {
             standard_segments_per_minute: 2_000,
@@ -148,6 +156,10 @@ fn settings_that_cannot_work_are_refused() {
         ("ingest.limits.bulk_bodies_bytes", refused(|s| s.limits.bulk_bodies_bytes = 1 << 20)),
         ("ingest.limits.ttl_seconds_max", refused(|s| s.limits.ttl_seconds_max = 259_201)),
         ("ingest.limits.ttl_seconds_default.express", refused(|s| s.limits.ttl_seconds_default.express = 29)),
+        ("ingest.campaigns.uploads", refused(|s| s.campaigns.uploads = 0)),
+        ("ingest.campaigns.segment_rows", refused(|s| s.campaigns.segment_rows = 2_501)),
+        ("ingest.campaigns.verdict_timeout_ms", refused(|s| s.campaigns.verdict_timeout_ms = 9)),
+        ("ingest.campaigns.gzip_times", refused(|s| s.campaigns.gzip_times = 1_033)),
         ("ingest.funds.refresh_ms", refused(|s| s.funds.refresh_ms = 10)),
         ("ingest.funds.idle_ms", refused(|s| s.funds.idle_ms = 99)),
         ("ingest.funds.stale_ms", refused(|s| s.funds.stale_ms = 100)),

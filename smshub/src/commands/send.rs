@@ -3,17 +3,16 @@
 //! The file is streamed: a reading thread cuts it into batches, a few calls at once submit
 //! them, and only what must be followed (one line a batch) is kept.
 
-mod call;
-mod client;
+pub(super) mod call;
+pub(super) mod client;
 mod dry_run;
 mod follow;
 mod input;
 mod left_out;
 mod rows;
-mod show;
+pub(super) mod show;
 mod submit;
 mod summary;
-mod template;
 
 use crate::settings::Settings;
 use anyhow::{Context, ensure};
@@ -30,7 +29,7 @@ use summary::Summary;
 
 /// The environment variable that holds the key: an argument would stand in the list of
 /// processes and in the shell's history.
-const KEY: &str = "SMSHUB_KEY";
+pub(super) const KEY: &str = "SMSHUB_KEY";
 
 const EXAMPLES: &str = "\
 Examples:

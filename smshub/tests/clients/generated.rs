@@ -6,6 +6,9 @@ use std::time::Duration;
 use tokio::process::Command;
 
 const LIMIT: Duration = Duration::from_secs(120);
+/// A file's bytes, whatever is in them.
+const FILES: &str = "content_type_overrides:\n  text/csv: application/octet-stream\n  \
+    application/x-ndjson: application/octet-stream\n";
 const PYTHON: &str = include_str!("generated.py");
 const TYPESCRIPT: &str = include_str!("generated.ts");
 
@@ -16,6 +19,8 @@ async fn a_generated_python_client_sends_and_reads() {
     let mut generate = Command::new(tool("python/bin/python"));
     generate.args(["-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"]);
     generate.args(["--output-path", "smshub_client", "--url", &world.schema()]).current_dir(folder);
+    std::fs::write(folder.join("files.yml"), FILES).unwrap();
+    generate.args(["--config", "files.yml"]);
     // It formats what it makes by a program that stands beside it.
     generate.env("PATH", format!("{}:/usr/bin:/bin", tool("python/bin").display()));
     run(&mut generate, LIMIT).await;

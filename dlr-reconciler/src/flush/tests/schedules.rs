@@ -74,9 +74,34 @@ async fn play(stories: &[Story], shuffled: &[(Stream, Bytes)], cuts: &[usize]) {
     hours.extend((submitted > 0).then(|| format!("submitted {submitted}")));
     hours.sort();
     assert_eq!(world.hours().await, hours.join(", "));
+    assert_eq!(world.campaign().await, of_campaign(&world, &mut connection, stories).await);
     drop(connection);
     world.is_clean(Expect::Traffic).await;
     world.drop().await;
+}
+
+/// What the states and the ledger say of the campaign's chunks.
+async fn of_campaign(
+    world: &World,
+    connection: &mut sqlx::PgConnection,
+    stories: &[Story],
+) -> (String, i64, i64) {
+    let chunks = (0..).zip(stories).map(|(k, story)| (chunk_id(k), story));
+    let chunks: Vec<_> = chunks.filter(|(chunk, _)| samples::campaign(*chunk).is_some()).collect();
+    let mut words = std::collections::BTreeMap::new();
+    for (chunk, (paid, unpaid)) in &chunks {
+        *words.entry("submitted".to_owned()).or_insert(0) += paid.len() + usize::from(*unpaid);
+        for word in world.statuses(*chunk).await.split_whitespace().filter(|word| *word != "queued") {
+            *words.entry(word.to_owned()).or_insert(0) += 1;
+        }
+    }
+    words.retain(|_, count| *count > 0);
+    let ids: Vec<ChunkId> = chunks.iter().map(|(chunk, _)| *chunk).collect();
+    let rows = ledger::hold::read(connection, &ids).await.unwrap();
+    let price = rows.iter().map(|row| row.cost.get()).sum();
+    let refunded = rows.iter().map(|row| row.prices.cost_of(&row.decided.voided()).get()).sum();
+    let words: Vec<String> = words.into_iter().map(|(word, count)| format!("{word} {count}")).collect();
+    (words.join(", "), price, refunded)
 }
 
 #[test]

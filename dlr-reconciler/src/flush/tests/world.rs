@@ -217,6 +217,27 @@ impl World {
         words.join(", ")
     }
 
+    /// What is counted of the campaign: its messages, what was charged, and what came back.
+    pub(crate) async fn campaign(&self) -> (String, i64, i64) {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "select status, messages from campaign_count where campaign_id = $1 and messages <> 0 order by 1",
+        )
+        .bind(samples::CAMPAIGN)
+        .fetch_all(self.schema.pool())
+        .await
+        .unwrap();
+        let money: Option<(i64, i64)> =
+            sqlx::query_as("select price, refunded from campaign_money where campaign_id = $1")
+                .bind(samples::CAMPAIGN)
+                .fetch_optional(self.schema.pool())
+                .await
+                .unwrap();
+        let words: Vec<String> =
+            rows.into_iter().map(|(status, count)| format!("{status} {count}")).collect();
+        let (price, refunded) = money.unwrap_or_default();
+        (words.join(", "), price, refunded)
+    }
+
     /// The counts beside states are those of the states, wherever these are.
     async fn is_counted(&self) {
         let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(

@@ -19,29 +19,30 @@ const SHOWN: usize = 120;
 
 /// How long and how often is tried again.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(in crate::commands) struct Patience {
     /// The first pause; doubled each time.
-    pub(super) first: Duration,
+    pub(in crate::commands) first: Duration,
     /// The longest pause.
-    pub(super) longest: Duration,
+    pub(in crate::commands) longest: Duration,
     /// No try begins later than this after the first.
-    pub(super) total: Duration,
+    pub(in crate::commands) total: Duration,
 }
 
 impl Patience {
     /// While messages are under way: an installation that is restarted comes back.
-    pub(super) const LONG: Patience = Patience {
+    pub(in crate::commands) const LONG: Patience = Patience {
         first: Duration::from_millis(200),
         longest: Duration::from_secs(5),
         total: Duration::from_secs(120),
     };
     /// Before anything was sent: a wrong address is to be said at once.
-    pub(super) const SHORT: Patience = Patience { total: Duration::from_secs(1), ..Patience::LONG };
+    pub(in crate::commands) const SHORT: Patience =
+        Patience { total: Duration::from_secs(1), ..Patience::LONG };
 }
 
 /// Why a call was not answered as hoped.
 #[derive(Clone, Debug)]
-pub(super) enum Refusal {
+pub(in crate::commands) enum Refusal {
     /// The API said no.
     Problem(Box<Problem>),
     /// It could not be reached: nothing was taken.
@@ -53,17 +54,17 @@ pub(super) enum Refusal {
 
 /// An error of the API.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct Problem {
+pub(in crate::commands) struct Problem {
     #[serde(default)]
-    pub(super) status: u16,
+    pub(in crate::commands) status: u16,
     #[serde(default)]
-    pub(super) code: String,
+    pub(in crate::commands) code: String,
     #[serde(default)]
-    pub(super) title: String,
+    pub(in crate::commands) title: String,
     #[serde(default)]
-    pub(super) detail: Option<String>,
+    pub(in crate::commands) detail: Option<String>,
     #[serde(default)]
-    pub(super) errors: Vec<FieldError>,
+    pub(in crate::commands) errors: Vec<FieldError>,
     #[serde(default)]
     balance: Option<i64>,
     #[serde(default)]
@@ -72,19 +73,21 @@ pub(super) struct Problem {
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct FieldError {
-    pub(super) field: String,
-    pub(super) code: String,
+pub(in crate::commands) struct FieldError {
+    pub(in crate::commands) field: String,
+    pub(in crate::commands) code: String,
+    #[serde(default)]
+    detail: String,
 }
 
 /// A call that can be made again: what spends has a key.
-pub(super) struct Call<F> {
-    pub(super) build: F,
+pub(in crate::commands) struct Call<F> {
+    pub(in crate::commands) build: F,
 }
 
 impl<F: Fn() -> RequestBuilder> Call<F> {
     /// Makes the call until it is answered for good.
-    pub(super) async fn answer(&self, patience: Patience) -> Result<Bytes, Refusal> {
+    pub(in crate::commands) async fn answer(&self, patience: Patience) -> Result<Bytes, Refusal> {
         let began = Instant::now();
         let (mut pause, mut unclear) = (patience.first, None);
         loop {
@@ -191,7 +194,8 @@ impl fmt::Display for Problem {
             write!(f, " (balance {balance}, required {required})")?;
         }
         if let Some(first) = self.errors.first() {
-            write!(f, " ({}: {})", first.field, first.code)?;
+            let words = if first.detail.is_empty() { String::new() } else { format!(": {}", first.detail) };
+            write!(f, " ({}: {}{words})", first.field, first.code)?;
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! The messages of a file, one after the other.
 
 use super::input::Input;
-use super::template::Template;
 use anyhow::Context;
+use domain::template::Template;
 use serde::Serialize;
 use std::path::Path;
 
@@ -32,6 +32,8 @@ pub(super) struct Rows {
     input: Input,
     recipient: usize,
     template: Template,
+    /// The column of each of its places.
+    places: Vec<usize>,
 }
 
 impl Rows {
@@ -45,12 +47,22 @@ impl Rows {
         let recipient =
             recipient.with_context(|| format!("no column `to`, `receiver` or `mobile`: {}", has()))?;
         let template = match text {
-            TextFrom::Template(text) => Template::parse(text, header)?,
-            TextFrom::Column(name) => Template::of_column(column(name).with_context(|| {
-                format!("no column `{name}` for the texts: {}; or give the text with --text", has())
-            })?),
+            TextFrom::Template(text) => Template::parse(text)?,
+            TextFrom::Column(name) => Template::of_value(name),
         };
-        Ok(Rows { input, recipient, template })
+        let place = |name: &String| {
+            column(name).with_context(|| match text {
+                TextFrom::Template(_) => format!(
+                    "the text has {{{name}}}, but the file has no such column; it has {}",
+                    header.join(", ")
+                ),
+                TextFrom::Column(_) => {
+                    format!("no column `{name}` for the texts: {}; or give the text with --text", has())
+                }
+            })
+        };
+        let places = template.names().iter().map(place).collect::<anyhow::Result<_>>()?;
+        Ok(Rows { input, recipient, template, places })
     }
 
     /// The size of the file, in bytes.
@@ -70,7 +82,7 @@ impl Rows {
             let Some(row) = self.input.next()? else { break };
             messages.push(Message {
                 to: row.fields.get(self.recipient).unwrap_or_default().to_owned(),
-                text: self.template.fill(&row.fields),
+                text: self.template.fill(|place| row.fields.get(self.places[place]).unwrap_or_default()),
                 row: row.number,
             });
         }
@@ -100,6 +112,17 @@ mod tests {
         }
         let none = open("n,phone\na,0912\n", &template).unwrap_err();
         assert_eq!(none, "no column `to`, `receiver` or `mobile`: FILE has the columns n, phone");
+    }
+
+    #[test]
+    fn what_cannot_be_filled_is_refused_before_anything_is_sent() {
+        let template = |text: &str| open("to,name\n1,a\n", &TextFrom::Template(text.to_owned())).unwrap_err();
+        assert_eq!(
+            template("{nmae}"),
+            "the text has {nmae}, but the file has no such column; it has to, name"
+        );
+        assert!(template("a { b").starts_with("the text has a { without its }"));
+        assert_eq!(template(""), "the text is empty");
     }
 
     #[test]

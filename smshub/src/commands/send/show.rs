@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 const LINE_EVERY: Duration = Duration::from_secs(2);
 
 /// Whether bars are drawn, or lines written.
-pub(super) struct Show {
+pub(in crate::commands) struct Show {
     bars: bool,
     file_bytes: u64,
 }
 
 /// The progress of one step.
-pub(super) struct Bar {
+pub(in crate::commands) struct Bar {
     step: &'static str,
     length: u64,
     position: u64,
@@ -26,17 +26,17 @@ pub(super) struct Bar {
 
 impl Show {
     /// For a file of so many bytes.
-    pub(super) fn new(file_bytes: u64) -> Self {
+    pub(in crate::commands) fn new(file_bytes: u64) -> Self {
         Show { bars: std::io::stdout().is_terminal(), file_bytes }
     }
 
     /// Submission: how much of the file is accepted, in bytes.
-    pub(super) fn submission(&self) -> Bar {
+    pub(in crate::commands) fn submission(&self) -> Bar {
         self.bar("submitting", self.file_bytes)
     }
 
     /// Following: how many messages are final.
-    pub(super) fn following(&self, messages: u64) -> Bar {
+    pub(in crate::commands) fn following(&self, messages: u64) -> Bar {
         self.bar("following", messages)
     }
 
@@ -53,7 +53,7 @@ impl Show {
 
 impl Bar {
     /// It has come to `position`. (Calls end in any order: it never goes back.)
-    pub(super) fn update(&mut self, position: u64, words: &str) {
+    pub(in crate::commands) fn update(&mut self, position: u64, words: &str) {
         self.position = self.position.max(position);
         words.clone_into(&mut self.words);
         if let Some(bar) = &self.drawn {
@@ -64,8 +64,19 @@ impl Bar {
         }
     }
 
+    /// Something happened that is worth a line of its own.
+    pub(in crate::commands) fn say(&self, words: &str) {
+        match &self.drawn {
+            Some(bar) => bar.println(words),
+            None => {
+                // A reader that has left is found out by the summary.
+                let _ = writeln!(std::io::stdout(), "{}: {words}", self.step);
+            }
+        }
+    }
+
     /// The step is over.
-    pub(super) fn finish(&mut self) {
+    pub(in crate::commands) fn finish(&mut self) {
         match &self.drawn {
             Some(bar) => bar.abandon(),
             None => self.line(),
