@@ -29,6 +29,7 @@ use crate::app::App;
 use crate::chunking::{Call, cut};
 use crate::keys::Identity;
 use crate::metrics;
+use crate::prepare::CheckedRows;
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +95,9 @@ impl Upload {
             let (rows, next) = self.source.next(self.app.campaigns.segment_rows).await;
             if !rows.is_empty() {
                 let before = self.taken.prefix.rows;
-                self.segment(rows, before).await?;
+                let (rows, mut checked) = self.check(rows).await?;
+                self.leave_out_opted_out(&rows, &mut checked).await?;
+                self.segment(rows, checked, before).await?;
             }
             match next {
                 Next::More => {}
@@ -155,17 +158,23 @@ impl Upload {
         for rows in owed.chunks(self.app.campaigns.segment_rows) {
             let before = rows.first().map_or(0, |first| first - 1);
             let rows: Vec<FileRow> = rows.iter().filter_map(|row| known.remove(row)).collect();
-            self.segment(rows, before).await?;
+            // Who opted out since they were taken in is found by the sender.
+            let (rows, checked) = self.check(rows).await?;
+            self.segment(rows, checked, before).await?;
         }
         Ok(())
     }
 
     /// Takes rows in, as far as nothing stops them.
-    async fn segment(&mut self, rows: Vec<FileRow>, before: u64) -> Result<(), Problem> {
+    async fn segment(
+        &mut self,
+        rows: Vec<FileRow>,
+        mut checked: CheckedRows,
+        before: u64,
+    ) -> Result<(), Problem> {
         if self.app.stopping.load(Ordering::Relaxed) {
             return Err(steps::again_later("the gateway is stopping"));
         }
-        let (rows, mut checked) = self.check(rows).await?;
         let short = if self.token.is_some() { self.cover(&mut checked).await? } else { None };
         if checked.count > 0 {
             let plan = Plan::new(&rows, &checked, before);

@@ -1,7 +1,10 @@
 //! Rows of a campaign's file. What cannot be sent is left out, or the rows end in front of it.
 
+use std::collections::HashSet;
+
 use domain::lane::Lane;
 use domain::money::Money;
+use domain::phone::Msisdn;
 use platform::http::problem::Problem;
 
 use super::texts::Texts;
@@ -79,6 +82,28 @@ impl CheckedRows {
     /// What the messages cost together.
     pub(crate) fn price(&self) -> Result<Money, Problem> {
         sum(self.call.rows.iter().map(|row| row.price))
+    }
+
+    /// Rows to these recipients are at fault; where a fault ends the rows, they end in front of
+    /// the first.
+    pub(crate) fn leave_out(&mut self, rows: &[FileRow], stops: bool, opted_out: &HashSet<Msisdn>) {
+        let is_out = |row: &Row| opted_out.contains(&row.recipient);
+        let out: Vec<u32> = self.call.rows.iter().filter(|row| is_out(row)).map(|row| row.index).collect();
+        let error = |index: u32| {
+            let fault = super::opted_out();
+            let fault = RowFault { code: RowCode::Field(fault.code), detail: fault.detail.into_owned() };
+            rows.get(index as usize).map(|row| RowError::new(row.prefix.rows, fault))
+        };
+        if stops {
+            if let Some(first) = out.first() {
+                self.truncate(*first as usize);
+                self.stopped = error(*first);
+            }
+            return;
+        }
+        self.call.rows.retain(|row| !is_out(row));
+        self.left_out.extend(out.into_iter().filter_map(|index| Some((index, error(index)?))));
+        self.left_out.sort_by_key(|(index, _)| *index);
     }
 
     /// Leaves only the first `count` rows.

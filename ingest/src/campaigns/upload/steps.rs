@@ -9,6 +9,7 @@ use domain::id::Run;
 use domain::lane::Lane;
 use domain::money::Money;
 use domain::partition;
+use domain::phone::Msisdn;
 use ledger::{LedgerError, account};
 use platform::http::problem::{Code, FieldCode, FieldError, Problem};
 use platform::ownership::clock::unix_now;
@@ -39,6 +40,20 @@ impl Upload {
             Ok((rows, checked))
         });
         checked.await
+    }
+
+    /// Rows to recipients that opted out are at fault. The stamps keep which: what is produced once
+    /// more does not ask again.
+    pub(super) async fn leave_out_opted_out(
+        &mut self,
+        rows: &[FileRow],
+        checked: &mut CheckedRows,
+    ) -> Result<(), Problem> {
+        let recipients: Vec<Msisdn> = checked.call.rows.iter().map(|row| row.recipient).collect();
+        let (pool, campaign) = (self.app.pools.lane(Lane::Bulk), &self.campaign);
+        let blocked = self.app.opt_outs.blocked(pool, campaign.account, &campaign.line, &recipients).await?;
+        checked.leave_out(rows, campaign.stops_at_faults, &blocked);
+        Ok(())
     }
 
     /// Leaves of the rows what the balance covers now; says so where that is not all of them.
