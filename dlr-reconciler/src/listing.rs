@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(Listing::of(&one), expected);
 
         let references = vec![String::new(), "a".into(), String::new()];
-        let several = Listing::of(&Chunk { references, ..content(chunk_id(1), 3) });
+        let several = Listing::of(&Chunk { references, campaign: 0, ..content(chunk_id(1), 3) });
         assert_eq!((several.campaign, several.recipient, several.reference), (None, None, None));
         let sought = several.sought.unwrap();
         assert!(may_hold(&sought, recipient) && may_hold(&sought, reference));

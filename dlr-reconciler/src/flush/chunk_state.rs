@@ -148,7 +148,8 @@ async fn make(
     }
     let inserted: Vec<(i64,)> = sqlx::query_as(
         "insert into chunk_state (chunk_id, account_id, lane, partition, states, counts, campaign_id, recorded)
-         select n.*, exists (select from chunk_content c where c.chunk_id = n.chunk)
+         -- A campaign is known from a billed record: its content is stored in this transaction.
+         select n.*, n.campaign is not null or exists (select from chunk_content c where c.chunk_id = n.chunk)
          from unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::bytea[], $6::bytea[], $7::bigint[])
               as n (chunk, account, lane, partition, states, counts, campaign)
          order by n.chunk

@@ -71,6 +71,11 @@ async fn a_campaigns_messages_are_counted_whichever_is_heard_first() {
         }
         let counted = "canceled 1, refused 1, sent 2, submitted 5".to_owned();
         assert_eq!(world.campaign().await, (counted, 4_000, 1_000), "{billed_first}");
+        let recorded: Vec<(bool, i64)> = sqlx::query_as("select recorded, campaign_id from chunk_state")
+            .fetch_all(&**world.pool())
+            .await
+            .unwrap();
+        assert_eq!(recorded, [(true, samples::CAMPAIGN)], "{billed_first}");
 
         let heard = [(0, Receipt::Delivered), (1, Receipt::Undelivered)];
         world.at(60_500).flush(RECEIPTS, &[receipts(chunk, 1, true, &heard)]).await;

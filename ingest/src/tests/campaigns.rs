@@ -127,6 +127,33 @@ async fn a_rows_fault_leaves_the_row_out_or_stops_in_front_of_it() {
     gateway.close().await;
 }
 
+/// What is noted while a file is taken in does not change what was taken in of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_to_who_opted_out_are_at_fault() {
+    let gateway = Gateway::with_topics().await;
+    let biller = Biller::start(&gateway).await;
+    let opt_out = async |number: &str| {
+        let noted = gateway.post_json("/v1/opt-outs", &json!({"number": number})).await;
+        assert_eq!(noted.status, 201, "{}", noted.text);
+    };
+    opt_out("09120000001").await;
+    let id = gateway.campaign("سلام {name}").await;
+    let first = gateway.upload(&id, table(0..3)).await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    assert_eq!(numbers(&first), [3, 2, 1, 2, 2 * PRICE]);
+    let error = json!([{"row": 2, "code": "recipient_blocked", "detail": "the recipient opted out"}]);
+    assert_eq!(first.body["errors"], error);
+    opt_out("09120000000").await;
+    assert_eq!(gateway.upload(&id, table(0..3)).await.body, first.body);
+    assert_eq!(each_once(&biller, &gateway).await, 2);
+
+    let stops = gateway.campaign_of(&json!({"name": "x", "text": "x", "on_error": "stop"})).await;
+    let stopped = gateway.upload(&stops, "to\n09120000002\n09120000001\n09120000003\n").await;
+    assert_eq!((stopped.status.as_u16(), &stopped.body["row"]), (400, &json!(2)), "{}", stopped.text);
+    assert_eq!(each_once(&biller, &gateway).await, 3);
+    gateway.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_files_fault_stops_behind_the_last_complete_row_and_says_how_far_it_came() {
     let gateway = Gateway::with_topics().await;

@@ -175,3 +175,37 @@ async fn everything_wrong_is_named() {
     assert_eq!(gateway.get("/v1/opt-outs").await.status, 403);
     gateway.close().await;
 }
+
+/// A call that was taken is the same call when it comes again, whoever opted out or in since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_comes_again_leaves_out_whom_it_left_out() {
+    let gateway = Gateway::with_topics().await;
+    assert_eq!(opt_out(&gateway, OUT, None).await.status, 201);
+    let body = json!({"text": "x", "to": [OUT, "09120000001", "09120000002"]}).to_string();
+    let send = async || {
+        let request = gateway.request("POST", "/v1/messages/bulk").header("content-type", "application/json");
+        gateway.ask(request.header("idempotency-key", "k").body(body.clone().into()).unwrap()).await
+    };
+    let first = send().await;
+    assert_eq!(first.status, 202, "{}", first.text);
+    assert_eq!(first.body["rejected"][0]["code"], "recipient_blocked");
+    assert_eq!(first.body["accepted"], 2);
+    assert_eq!(delete(&gateway, "number=%2B989123456789").await.status, 204);
+    assert_eq!(opt_out(&gateway, "09120000001", None).await.status, 201);
+    let again = send().await;
+    assert_eq!((again.status, again.text), (first.status, first.text));
+    gateway.close().await;
+}
+
+#[tokio::test]
+async fn the_old_endpoint_says_it_in_its_own_form() {
+    let gateway = Gateway::without_topics().await;
+    assert_eq!(opt_out(&gateway, OUT, None).await.status, 201);
+    let body = json!({"user_id": gateway.account, "receiver": "09123456789", "content": "x"});
+    let refused = gateway.post_json("/sms/v1/send", &body).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.body),
+        (400, json!({"receiver": ["the recipient opted out"]}))
+    );
+    gateway.close().await;
+}

@@ -275,7 +275,7 @@ pub(super) async fn store(pool: &PgPool, made: &Made) {
                     (chunk_id, account_id, lane, partition, call_id, call_chunks, call_messages, record, states,
                      messages, counts, campaign_id, recipient_key, reference_key, sought)
              select chunk_id, c.account_id, c.lane, partition, call_id, call_chunks, call_messages, record, states,
-                    messages, counts, campaign_id, recipient_key, reference_key, sought
+                    messages, counts, c.campaign_id, recipient_key, reference_key, sought
              from chunk_content c join chunk_state using (chunk_id) where chunk_id = $1",
         )
         .bind(chunk.id.get())
