@@ -40,7 +40,10 @@ impl Hours {
 /// The minute of the day that `HH:MM` names, from 00:00 to 24:00.
 pub fn minute_of_day(text: &str) -> Option<u16> {
     let (hours, minutes) = text.split_once(':')?;
-    let two = |text: &str| (text.len() == 2).then(|| text.parse::<u16>().ok()).flatten();
+    let two = |text: &str| {
+        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.parse::<u16>().ok()).flatten()
+    };
     let (hours, minutes) = (two(hours)?, two(minutes)?);
     let minute = hours * 60 + minutes;
     (minutes < 60 && minute <= MINUTES_OF_DAY).then_some(minute)

@@ -103,5 +103,5 @@ mod tests {
     }
 
     const GOLDEN_KEYS: [i64; 2] = [8180793780827641049, -3001669381840761888];
-    const GOLDEN_FILTER: [u8; 8] = [0; 8];
+    const GOLDEN_FILTER: [u8; 8] = [16, 137, 68, 34, 17, 136, 68, 34];
 }

@@ -1,5 +1,7 @@
 //! The settings of ingest. Units are in the names.
 
+mod campaigns;
+mod funds;
 mod idempotency;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,8 @@ use wire::submitted::CHUNK_BYTES_MAX;
 use crate::chunking::MESSAGE_BYTES_MAX;
 use crate::webhooks::WebhookLimits;
 
+pub use campaigns::CampaignSettings;
+pub use funds::FundsSettings;
 pub use idempotency::IdempotencySettings;
 
 /// Segments of a message that may ever be allowed: what a chunk of one message is proven to hold.
@@ -80,6 +84,7 @@ pub struct PushSettings {
     pub secret: Secret,
     /// Whether its receipts may name messages by the operator's own ids (`mid`), which
     /// dlr-reconciler then has to keep: `dlr_reconciler.operator_ids`.
+    #[serde(default)]
     pub by_operator_id: bool,
 }
 
@@ -116,24 +121,6 @@ pub struct Limits {
     pub ttl_seconds_max: u32,
     /// `ttl_seconds` where the customer asks for none, by the lane asked for.
     pub ttl_seconds_default: ByLane<u32>,
-}
-
-/// How files of campaigns are taken in: section `ingest.campaigns`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct CampaignSettings {
-    /// Uploads at once; above it: 503.
-    pub uploads: usize,
-    /// Rows that are handed to Kafka together, at most; the next come when these are billed.
-    pub segment_rows: usize,
-    /// How long rows wait for so many others, in milliseconds.
-    pub segment_wait_ms: u64,
-    /// How long an upload waits for room in the lane's queue, in milliseconds; then 503.
-    pub room_timeout_ms: u64,
-    /// How long an upload waits until rows are billed, in milliseconds; then 503.
-    pub verdict_timeout_ms: u64,
-    /// How many times larger a compressed file may become (the first 4 MiB are free).
-    pub gzip_times: u32,
 }
 
 /// How much an account may send, where it has no limit of its own: section `ingest.rates`.
@@ -181,33 +168,6 @@ pub struct KeySettings {
     pub entries: u64,
     /// How often it is written which keys were used, in milliseconds.
     pub used_every_ms: u64,
-}
-
-/// Whether the balance covers a call: section `ingest.funds`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct FundsSettings {
-    /// How often the balances of accounts seen lately are read, in milliseconds.
-    pub refresh_ms: u64,
-    /// Accounts whose balances are kept, at most; above it, where none of them is idle: 503.
-    pub accounts: usize,
-    /// An account that asked for nothing for so long is forgotten, in milliseconds: its next call
-    /// costs one query.
-    pub idle_ms: u64,
-    /// Chunks promised and not yet billed, at most; above it: 503.
-    pub promised_chunks: usize,
-    /// How often the ledger is asked for verdicts while calls wait for them, in milliseconds.
-    pub verdict_look_ms: u64,
-    /// How long a call waits for its verdict, in milliseconds; then it is accepted, and may still
-    /// be refused.
-    pub verdict_ms: u64,
-    /// Chunks that wait for a verdict, at most; above it: 503.
-    pub waiting_chunks: usize,
-    /// While Postgres does not answer: how long express goes on with what was read last, in
-    /// milliseconds. After that no call waits for a query either.
-    pub stale_ms: u64,
-    /// How long what was sent before may wait for billing, in milliseconds; above it: 503.
-    pub behind_ms: ByLane<u64>,
 }
 
 /// How opt-outs are asked for and imported: section `ingest.opt_outs`.
@@ -328,22 +288,6 @@ impl Limits {
     }
 }
 
-impl CampaignSettings {
-    fn check(&self, limits: &Limits, violations: &mut Violations) {
-        violations.range("ingest.campaigns.uploads", self.uploads, 1..=1_000);
-        // So that they fit into the lane's queue: that is checked against this limit.
-        violations.range("ingest.campaigns.segment_rows", self.segment_rows, 1..=limits.bulk_messages);
-        for (key, value) in [
-            ("segment_wait_ms", self.segment_wait_ms),
-            ("room_timeout_ms", self.room_timeout_ms),
-            ("verdict_timeout_ms", self.verdict_timeout_ms),
-        ] {
-            violations.range(&format!("ingest.campaigns.{key}"), value, 10..=600_000);
-        }
-        violations.range("ingest.campaigns.gzip_times", self.gzip_times, 10..=1_032);
-    }
-}
-
 impl RateSettings {
     fn check(&self, violations: &mut Violations) {
         // A process cannot tell more than a segment a microsecond apart.
@@ -362,23 +306,6 @@ impl KeySettings {
         violations.range("ingest.keys.unreadable_ms", self.unreadable_ms, 0..=3_600_000);
         violations.range("ingest.keys.entries", self.entries, 100..=10_000_000);
         violations.range("ingest.keys.used_every_ms", self.used_every_ms, 100..=3_600_000);
-    }
-}
-
-impl FundsSettings {
-    fn check(&self, violations: &mut Violations) {
-        violations.range("ingest.funds.refresh_ms", self.refresh_ms, 20..=5_000);
-        violations.range("ingest.funds.accounts", self.accounts, 10..=1_000_000);
-        violations.range("ingest.funds.idle_ms", self.idle_ms, self.refresh_ms..=600_000);
-        violations.range("ingest.funds.promised_chunks", self.promised_chunks, 1_000..=10_000_000);
-        violations.range("ingest.funds.verdict_look_ms", self.verdict_look_ms, 1..=1_000);
-        violations.range("ingest.funds.verdict_ms", self.verdict_ms, self.verdict_look_ms..=30_000);
-        violations.range("ingest.funds.waiting_chunks", self.waiting_chunks, 1..=100_000);
-        violations.range("ingest.funds.stale_ms", self.stale_ms, self.refresh_ms + 1..=60_000);
-        for lane in Lane::ALL {
-            let key = format!("ingest.funds.behind_ms.{lane}");
-            violations.range(&key, self.behind_ms.of(lane), 500..=86_400_000);
-        }
     }
 }
 

@@ -205,7 +205,7 @@ async fn the_old_endpoint_says_it_in_its_own_form() {
     let refused = gateway.post_json("/sms/v1/send", &body).await;
     assert_eq!(
         (refused.status.as_u16(), refused.body),
-        (400, json!({"receiver": ["the recipient opted out"]}))
+        (400, json!({"receiver": ["The recipient opted out."]}))
     );
     gateway.close().await;
 }

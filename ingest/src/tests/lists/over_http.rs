@@ -48,7 +48,7 @@ fn message(chunk: ChunkId, index: u8) -> i64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_shows_what_the_message_alone_shows_and_every_filter_narrows_it() {
     let gateway = gateway().await;
-    let old = delivered(&gateway, 8 * DAY_MS, 1);
+    let old = delivered(&gateway, 7 * DAY_MS + DAY_MS / 2, 1);
     let many = Made {
         campaign: 5,
         lane: Lane::Bulk,
