@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 const LIMIT: Duration = Duration::from_secs(120);
 /// A file's bytes, whatever is in them.
-const FILES: &str = "content_type_overrides:\n  text/csv: application/octet-stream\n  \
+const FILES: &str = "content_type_overrides:\n  text/csv: application/octet-stream\n  text/plain: application/octet-stream\n  \
     application/x-ndjson: application/octet-stream\n";
 const PYTHON: &str = include_str!("generated.py");
 const TYPESCRIPT: &str = include_str!("generated.ts");

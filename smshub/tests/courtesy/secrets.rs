@@ -119,7 +119,7 @@ async fn login_codes_stand_nowhere_but_where_they_must() {
 
     printed.iter().for_each(|printed| assert_silent("a command", printed));
     let log = process.whole_log();
-    assert!(log.contains("\"accepted\"") && log.contains("DEBUG"), "that is the log");
+    assert!(log.contains("\"submitted\"") && log.contains("DEBUG"), "that is the log");
     assert_silent("the log", &log);
     let metrics = format!("http://{}/metrics", process.management);
     let metrics = testkit::http_client().get(metrics).send().await.unwrap().text().await.unwrap();

@@ -164,9 +164,12 @@ async fn what_is_forged_changes_nothing() {
     let reconciler = world.gateway.start("reconciler", "dlr-reconciler").await;
     let api = ingest.api;
 
-    // The second message of a customer who can pay for one is refused when its turn comes.
+    // The second message of a customer who can pay for one is refused when its turn comes: it was
+    // taken by a process that does not know of the first, and billing, which does, is not there.
     let paid = accepted(&poor, api, 1, "express").await;
-    let refused = accepted(&poor, api, 2, "express").await;
+    let other = world.gateway.start("other", "ingest").await;
+    let refused = accepted(&poor, other.api, 2, "express").await;
+    assert!(other.stop().await, "a clean stop");
     // Pushed by who does not carry them, while nobody knows yet who will.
     let early = world.send(api, 5, 1).await;
     is_stored(api, "/receipts/other", OTHERS_SECRET, &early).await;
