@@ -25,9 +25,7 @@ pub(crate) mod tests;
 
 pub(crate) use carriers::read as carriers_of;
 pub(crate) use chunk_operator_ids::OPEN as OPEN_OPERATOR_IDS;
-pub(crate) use named::{
-    Name, Named, drop_old as drop_old_named, match_names, match_next as match_next_named,
-};
+pub(crate) use named::{Name, Named, match_names, match_next as match_next_named};
 pub(crate) use pending_receipt::{count as count_pending, drop_old, match_all, match_chunks};
 pub(crate) use unanswered::{Unanswered, end as end_unanswered};
 

@@ -5,7 +5,7 @@
 //! is committed last sees both.
 
 use super::pending_receipt::{self, Waiting};
-use crate::merge::{Batch, OperatorIds};
+use crate::merge::{Batch, OperatorIds, Slice};
 use crate::pushed::tells;
 use domain::id::ChunkId;
 use domain::outcome::Receipt;
@@ -14,16 +14,13 @@ use platform::postgres::Pool;
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 use wire::Version;
-use wire::receipts::{MessageReceipt, ReceiptSlice, Receipts, operator_id};
+use wire::receipts::{MessageReceipt, ReceiptSlice, operator_id};
 
 /// Receipts matched in one transaction at most.
 const MATCHED_MAX: i64 = 2_000;
 /// Receipts looked through for matches at a time.
 const LOOKED_THROUGH_MAX: i64 = 5_000;
-/// Receipts whose time is over that are deleted at a time.
-const DROPPED_MAX: i64 = 5_000;
 
 /// A message as an operator names it: the connector, and the operator's id.
 pub(crate) type Name = (Arc<str>, String);
@@ -211,26 +208,13 @@ impl Matched {
             code: self.code,
         };
         let attempt = u8::try_from(self.attempt).ok()?;
-        let record = Receipts {
-            connector: self.connector.clone(),
+        let slice = Slice {
+            connector: self.connector.as_str().into(),
             at: UnixMillis(self.heard_ms),
             polled: false,
-            slices: vec![ReceiptSlice { chunk, attempt, messages: vec![message] }],
-            named: vec![],
+            slice: ReceiptSlice { chunk, attempt, messages: vec![message] },
         };
         let (topic, partition) = (self.topic.clone(), self.partition);
-        Some(Waiting { chunk, topic, partition, record: record.encode(version) })
+        Some(Waiting { chunk, topic, partition, record: pending_receipt::record(&slice, version) })
     }
-}
-
-/// Deletes the oldest that have waited for longer than `keep`. Returns how many.
-pub(crate) async fn drop_old(pool: &Pool, keep: Duration) -> Result<u64, sqlx::Error> {
-    let delete = sqlx::query(
-        "with oldest as (select id, at from named_receipt order by id limit $1)
-         delete from named_receipt where id in
-             (select id from oldest where at < clock_timestamp() - make_interval(secs => $2))",
-    )
-    .bind(DROPPED_MAX)
-    .bind(keep.as_secs_f64());
-    Ok(pool.within(async |connection| delete.execute(connection).await).await?.rows_affected())
 }

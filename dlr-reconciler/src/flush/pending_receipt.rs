@@ -10,7 +10,7 @@ use bytes::Bytes;
 use domain::id::ChunkId;
 use ledger::LedgerError;
 use platform::postgres::Pool;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::time::Duration;
 use wire::Version;
 use wire::receipts::Receipts;
@@ -21,7 +21,7 @@ const MATCHED_MAX: i64 = 2_000;
 const TRIED_MAX: i64 = 500;
 /// Rows looked through for matches at a time.
 const LOOKED_THROUGH_MAX: i64 = 5_000;
-/// Rows whose time is over that are deleted at a time.
+/// Rows of a table whose time is over that are deleted at a time.
 const DROPPED_MAX: i64 = 5_000;
 /// Pending rows are counted up to here.
 const COUNTED_MAX: i64 = 100_000;
@@ -76,7 +76,7 @@ pub(super) async fn insert_rows(connection: &mut PgConnection, rows: &[Waiting])
 }
 
 /// The record that holds this slice alone.
-fn record(slice: &Slice, version: Version) -> Bytes {
+pub(super) fn record(slice: &Slice, version: Version) -> Bytes {
     let record = Receipts {
         connector: slice.connector.to_string(),
         at: slice.at,
@@ -143,17 +143,24 @@ async fn match_next(
     Ok((matched(connection, chunks, after, means).await?, next))
 }
 
-/// Deletes the oldest rows that have waited for longer than `keep`. Returns how many.
+/// Deletes the oldest receipts that have waited for longer than `keep`: for their chunk or
+/// attempt, or for a message of their operator's id. Returns how many.
 pub(crate) async fn drop_old(pool: &Pool, keep: Duration) -> Result<u64, sqlx::Error> {
-    // The oldest have the lowest ids: no more than these are read.
-    let delete = sqlx::query(
-        "with oldest as (select id, at from pending_receipt order by id limit $1)
-         delete from pending_receipt where id in
-             (select id from oldest where at < clock_timestamp() - make_interval(secs => $2))",
-    )
-    .bind(DROPPED_MAX)
-    .bind(keep.as_secs_f64());
-    Ok(pool.within(async |connection| delete.execute(connection).await).await?.rows_affected())
+    let delete = async |connection: &mut PgConnection| {
+        let mut dropped = 0;
+        for table in ["pending_receipt", "named_receipt"] {
+            // The oldest have the lowest ids: no more than these are read.
+            let delete = sqlx::query(AssertSqlSafe(format!(
+                "with oldest as (select id, at from {table} order by id limit $1)
+                 delete from {table} where id in
+                     (select id from oldest where at < clock_timestamp() - make_interval(secs => $2))",
+            )));
+            let delete = delete.bind(DROPPED_MAX).bind(keep.as_secs_f64());
+            dropped += delete.execute(&mut *connection).await?.rows_affected();
+        }
+        Ok(dropped)
+    };
+    pool.within(delete).await
 }
 
 /// How many rows wait, up to a bound.

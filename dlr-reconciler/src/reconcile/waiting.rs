@@ -1,9 +1,7 @@
 //! Receipts that came before their chunk, or before the attempt that they belong to.
 
-use super::{Failure, PAUSE, Pending, Worker};
-use crate::flush::{
-    Name, count_pending, drop_old, drop_old_named, match_all, match_chunks, match_names, match_next_named,
-};
+use super::{PAUSE, Pending, Worker};
+use crate::flush::{Name, count_pending, drop_old, match_all, match_chunks, match_names, match_next_named};
 use domain::id::ChunkId;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -70,23 +68,16 @@ impl Worker {
 
     /// All were looked through: the oldest go, the others are counted.
     async fn end_of_round(&mut self, keep: Duration) {
-        let dropped = self.alive(drop_old(&self.with.pool, keep)).await;
-        self.dropped(dropped);
-        let dropped = self.alive(drop_old_named(&self.with.pool, keep)).await;
-        self.dropped(dropped);
-        if let Ok(count) = self.alive(count_pending(&self.with.pool)).await {
-            self.with.meters.pending.set(count as f64);
-        }
-    }
-
-    fn dropped(&self, dropped: Result<u64, Failure>) {
-        match dropped {
+        match self.alive(drop_old(&self.with.pool, keep)).await {
             Ok(0) => {}
             Ok(dropped) => {
                 tracing::error!(dropped, "receipts that matched nothing were deleted: their time is over");
                 self.with.meters.dropped.increment(dropped);
             }
             Err(error) => tracing::warn!(%error, "old receipts could not be deleted"),
+        }
+        if let Ok(count) = self.alive(count_pending(&self.with.pool)).await {
+            self.with.meters.pending.set(count as f64);
         }
     }
 }

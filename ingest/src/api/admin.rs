@@ -23,6 +23,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::auth::Caller;
 use super::bodies::read_json;
+use super::format::number;
 use crate::app::App;
 use crate::keys::Scope;
 
@@ -74,8 +75,7 @@ const OF_READING: &str = "this cannot be read now";
 
 /// An account's id in a path. What cannot be one is nobody's.
 pub(super) fn account_of(path: &str) -> Result<i64, Problem> {
-    let id = path.parse().ok().filter(|id: &i64| *id > 0 && id.to_string() == path);
-    id.ok_or_else(|| Problem::new(Code::NotFound))
+    number(path).filter(|id| *id > 0).ok_or_else(|| Problem::new(Code::NotFound))
 }
 
 /// A key's id in a path.

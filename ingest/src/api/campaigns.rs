@@ -171,9 +171,9 @@ where
     Ok(Campaign::new(&campaign, &progress, &app.currency))
 }
 
-/// A campaign's id as we write it: digits alone, without zeros in front.
+/// A campaign's id.
 fn number(id: &str) -> Result<i64, Problem> {
-    id.parse().ok().filter(|number: &i64| number.to_string() == id).ok_or_else(not_found)
+    super::format::number(id).ok_or_else(not_found)
 }
 
 fn not_found() -> Problem {

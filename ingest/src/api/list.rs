@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::cursor::Cursors;
+use super::format::number;
 use super::parameters::{Parameters, RawQuery};
 use super::problems::ReadProblems;
 use super::reports::Message;
@@ -89,8 +90,9 @@ fn filter(parameters: &mut Parameters, app: &App, account: i64, cursors: Cursors
             some.ok_or((FieldCode::OutOfRange, "expected at least one character".to_owned()))
         }),
         campaign: parameters.of("campaign_id", |id| {
-            let id = id.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == id);
-            id.ok_or((FieldCode::WrongType, "expected the id of a campaign".to_owned()))
+            number(id)
+                .filter(|id| *id > 0)
+                .ok_or((FieldCode::WrongType, "expected the id of a campaign".to_owned()))
         }),
         ..Filter::of(account, from, to)
     };

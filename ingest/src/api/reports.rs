@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
-use super::format::time;
+use super::format::{number, time};
 use super::problems::FindProblems;
 use super::query::NoQuery;
 use crate::app::App;
@@ -139,11 +139,6 @@ pub(super) async fn bulk(
     let id = number(&id).and_then(ChunkId::new).ok_or(ReportError::NotFound)?;
     let report = call(&app.reader, caller.0.account, id).await?;
     Ok(Json(Bulk::new(report, &app.currency)))
-}
-
-/// An id as we write it: digits alone, without zeros in front.
-fn number(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }
 
 impl Message {

@@ -146,8 +146,7 @@ fn may_change(caller: &Caller) -> Result<(), Problem> {
     caller.require(Scope::Read)
 }
 
-/// An id as we write it. What cannot be one is the id of nothing.
+/// An endpoint's id. What cannot be one is the id of nothing.
 fn number(id: &str) -> Result<i64, WebhookError> {
-    let number = id.parse().ok().filter(|number: &i64| number.to_string() == id);
-    number.ok_or(WebhookError::NotFound)
+    super::format::number(id).ok_or(WebhookError::NotFound)
 }

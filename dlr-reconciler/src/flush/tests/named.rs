@@ -128,11 +128,11 @@ async fn ids_are_kept_only_of_connectors_that_are_set_to_that() {
 async fn what_matches_nothing_is_deleted_when_its_time_is_over() {
     let world = World::new().await;
     world.flush(RECEIPTS, &[said("magfa", &[("5", Delivered)])]).await;
-    assert_eq!(drop_old_named(world.pool(), Duration::from_secs(60)).await.unwrap(), 0);
+    assert_eq!(drop_old(world.pool(), Duration::from_secs(60)).await.unwrap(), 0);
     sqlx::query("update named_receipt set at = at - interval '61 s'")
         .execute(world.schema.pool())
         .await
         .unwrap();
-    assert_eq!(drop_old_named(world.pool(), Duration::from_secs(60)).await.unwrap(), 1);
+    assert_eq!(drop_old(world.pool(), Duration::from_secs(60)).await.unwrap(), 1);
     world.drop().await;
 }
